@@ -58,14 +58,22 @@ class ByteStream {
 
   // Ends the present connection (one-shot lines, MLLP lost=reject); open()
   // makes the next one. Output already written is given a bounded chance to
-  // leave.
+  // leave. A read, write or wait_empty under way completes with Errc::closed;
+  // an open() under way goes on.
   virtual void disconnect() noexcept = 0;
 
-  // Ends it for good; what is under way completes with Errc::cancelled.
+  // Ends it for good; what is under way completes with Errc::cancelled, and so
+  // does every later call. The destructor closes, too: the object may go while
+  // calls are under way, they complete all the same.
   virtual void close() noexcept = 0;
 
   // For people: "/dev/ttyUSB0 9600 8N1", "tcp lab-ts1:4001".
   [[nodiscard]] virtual std::string describe() const = 0;
+
+  // Where the other end finds a line that we make: the slave's name of a pseudo
+  // terminal ("/dev/pts/4"), the address that is listened on
+  // ("127.0.0.1:4001"). Empty for the others. Known before open().
+  [[nodiscard]] virtual std::string local_name() const { return {}; }
 };
 
 }  // namespace llp::io
