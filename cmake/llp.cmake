@@ -1,18 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# Flags and helpers shared by every directory.
+# How this tree declares its libraries, programs, tests and fuzz targets. Every
+# function takes all sources of the calling directory.
 
-set(LLP_WARNINGS -Wall -Wextra -Wshadow -Wcast-align -Wformat=2 -Wundef -Wpointer-arith)
-
-if(LLP_SANITIZE)
-  add_compile_options(-fsanitize=${LLP_SANITIZE} -fno-omit-frame-pointer -g)
-  add_link_options(-fsanitize=${LLP_SANITIZE})
-  if(LLP_SANITIZE MATCHES "undefined")
-    add_compile_options(-fno-sanitize-recover=undefined)
-  endif()
-endif()
-
-# Asio stands alone and without its own exceptions-in-headers build; clang
-# needs to be told that it can do coroutines.
+# Asio stands alone; clang needs to be told that it can do coroutines.
 add_library(llp_asio INTERFACE)
 target_compile_definitions(llp_asio INTERFACE ASIO_STANDALONE ASIO_NO_DEPRECATED)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
@@ -20,25 +10,91 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
 endif()
 target_link_libraries(llp_asio INTERFACE Threads::Threads)
 
-# llp_library(NAME [LIBS...]): one static library of all .cpp files in this
-# directory, included as "<directory>/<header>.hpp" from daemon/.
-function(llp_library name)
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
-  add_library(${name} STATIC ${sources})
+# Precompiled headers halve the time to build. Sources still include what they
+# use: the tree that clang-tidy reads is configured with LLP_PCH=OFF.
+set(LLP_PCH_HEADERS <asio.hpp> <fmt/format.h> <algorithm> <chrono> <expected> <functional> <map>
+  <memory> <optional> <span> <string> <string_view> <vector>)
+function(llp_pch_holder name)
+  cmake_parse_arguments(arg "" "" "HEADERS;LIBS" ${ARGN})
+  file(WRITE ${CMAKE_BINARY_DIR}/${name}.cpp.in "// Carries a precompiled header.\n")
+  configure_file(${CMAKE_BINARY_DIR}/${name}.cpp.in ${CMAKE_BINARY_DIR}/${name}.cpp COPYONLY)
+  add_library(${name} OBJECT ${CMAKE_BINARY_DIR}/${name}.cpp)
+  target_link_libraries(${name} PRIVATE ${arg_LIBS})
+  target_precompile_headers(${name} PRIVATE ${arg_HEADERS})
+endfunction()
+if(LLP_PCH AND NOT LLP_ENGINE_ONLY)
+  llp_pch_holder(llp_pch LIBS llp_asio fmt::fmt HEADERS ${LLP_PCH_HEADERS})
+endif()
+
+# Private: flags and precompiled header of one target.
+function(llp_cxx_target name pch)
   target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR}/daemon)
   target_compile_options(${name} PRIVATE ${LLP_WARNINGS})
-  target_link_libraries(${name} PUBLIC ${ARGN})
+  if(LLP_PCH AND NOT LLP_ENGINE_ONLY)
+    # A header made with other macros is not used, and reads asio as text.
+    target_link_libraries(${name} PRIVATE llp_asio fmt::fmt)
+    target_precompile_headers(${name} REUSE_FROM ${pch})
+    set_target_properties(${name} PROPERTIES PCH_WARN_INVALID OFF)
+  endif()
 endfunction()
 
-# llp_unit_test(NAME LIBS...): a GoogleTest program of all .cpp files in this
-# directory; its results are written as XML by tests/run.
+# llp_library(NAME [LIBS...]): a static library, included as
+# "<directory>/<header>.hpp" from daemon/.
+function(llp_library name)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  if(NOT sources)
+    add_library(${name} INTERFACE)
+    target_include_directories(${name} INTERFACE ${PROJECT_SOURCE_DIR}/daemon)
+    target_link_libraries(${name} INTERFACE ${ARGN})
+    return()
+  endif()
+  add_library(${name} STATIC ${sources})
+  target_link_libraries(${name} PUBLIC ${ARGN})
+  llp_cxx_target(${name} llp_pch)
+endfunction()
+
+# llp_program(NAME [LIBS...]): a program in bin/, installed by `make install`.
+function(llp_program name)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  add_executable(${name} ${sources})
+  target_link_libraries(${name} PRIVATE ${ARGN})
+  llp_cxx_target(${name} llp_pch)
+  install(TARGETS ${name})
+endfunction()
+
+# llp_unit_test(NAME [LIBS...]): a GoogleTest program in tests/, registered
+# with CTest, from which tests/run takes the list of what must run.
 function(llp_unit_test name)
   find_package(GTest REQUIRED)
+  if(LLP_PCH AND NOT LLP_ENGINE_ONLY AND NOT TARGET llp_test_pch)
+    llp_pch_holder(llp_test_pch LIBS llp_asio fmt::fmt GTest::gmock
+      HEADERS ${LLP_PCH_HEADERS} <gtest/gtest.h> <gmock/gmock.h>)
+  endif()
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
   add_executable(${name} ${sources})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
-  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/daemon ${PROJECT_SOURCE_DIR}/tests/unit)
-  target_compile_options(${name} PRIVATE ${LLP_WARNINGS})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests/unit)
   target_link_libraries(${name} PRIVATE ${ARGN} GTest::gtest GTest::gmock GTest::gtest_main)
+  llp_cxx_target(${name} llp_test_pch)
   add_test(NAME ${name} COMMAND ${name})
+endfunction()
+
+# llp_fuzz_target(NAME SOURCES...): a libFuzzer program in fuzz/. The engine is
+# compiled once more with the fuzzer's instrumentation.
+set(LLP_FUZZ_FLAGS -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all)
+function(llp_fuzz_target name)
+  if(NOT TARGET llp_proto_fuzz)
+    file(GLOB engine CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kmod/proto/*.c)
+    add_library(llp_proto_fuzz STATIC ${engine})
+    target_include_directories(llp_proto_fuzz PUBLIC ${PROJECT_SOURCE_DIR}/kmod)
+    target_compile_options(llp_proto_fuzz PRIVATE ${LLP_FUZZ_FLAGS}
+      -fsanitize=fuzzer-no-link,address,undefined)
+  endif()
+  add_executable(${name} ${ARGN})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests/fuzz)
+  target_compile_options(${name} PRIVATE ${LLP_WARNINGS} ${LLP_FUZZ_FLAGS}
+    -fsanitize=fuzzer,address,undefined)
+  target_link_options(${name} PRIVATE -fsanitize=fuzzer,address,undefined)
+  target_link_libraries(${name} PRIVATE llp_proto_fuzz)
 endfunction()

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# The front door. CMake (CMakeLists.txt, CMakePresets.json) builds user space,
+# Kbuild (kmod/Kbuild) the engine as the kernel would.
+
+SHELL := /bin/bash
+MAKEFLAGS += --no-print-directory
+PREFIX ?= /usr/local
+JOBS ?= $(shell nproc)
+PYTHON := /usr/bin/python3
+FUZZ_SECONDS ?= 60
+KDIR ?=
+
+deps := tools/dev/deps
+
+.PHONY: all
+all: build/.configured ## Build the programs into build/bin (Release)
+	@cmake --build build --parallel $(JOBS)
+
+##@ Set-up and demonstration
+
+.PHONY: deps
+deps: ## Install every package that any door needs (root)
+	@$(deps) build test lint fuzz bench module && echo "All packages are installed."
+
+.PHONY: demo
+demo: ## Set up, build, and run the main job before your eyes
+	@$(deps) build
+	@$(MAKE) all
+	@tools/demo/run --bin build/bin
+
+.PHONY: install
+install: all ## Install programs and manuals (PREFIX=/usr/local, DESTDIR=)
+	@DESTDIR="$(DESTDIR)" cmake --install build --prefix "$(PREFIX)"
+
+##@ Tests
+
+.PHONY: check
+check: ## Set up and run everything; the last line counts
+	@$(deps) build test lint fuzz bench module
+	@tests/run check
+
+.PHONY: soak
+soak: ## The long variants: all tests under TSan, long fuzzing, more seeds
+	@$(deps) build test lint fuzz bench module
+	@tests/run soak
+
+.PHONY: asan
+asan: ## Unit tests under AddressSanitizer and UBSan
+	@$(deps) --check build test
+	@tests/run asan
+
+.PHONY: tsan
+tsan: ## Unit and end-to-end tests under ThreadSanitizer
+	@$(deps) --check build test
+	@tests/run tsan
+
+.PHONY: coverage
+coverage: ## Branch coverage of the engine by its unit tests
+	@$(deps) --check build test
+	@tests/run coverage
+	@cat build/results/coverage/coverage.txt
+
+.PHONY: fuzz
+fuzz: build-fuzz ## Fuzz each target for FUZZ_SECONDS=60, or FUZZ_RUNS executions
+	@tests/fuzz/run --bin build/fuzz/fuzz --seconds $(FUZZ_SECONDS) $(if $(FUZZ_RUNS),--runs $(FUZZ_RUNS))
+
+.PHONY: bench
+bench: build-release ## Engine throughput as ratios to a baseline (ARGS=...)
+	@build/release/bench/llp_bench $(ARGS)
+
+##@ Code
+
+.PHONY: lint
+lint: ## Formatting, static analysis, licences, manuals
+	@$(deps) --check build test lint fuzz bench
+	@tests/run lint
+
+.PHONY: format
+format: ## Reformat every C and C++ file
+	@git ls-files -z -- '*.c' '*.h' '*.cpp' '*.hpp' | xargs -0 clang-format-19 -i
+
+.PHONY: module
+module: ## Compile the engine with the kernel's own build (KDIR=headers)
+	@tools/dev/module $(KDIR)
+
+.PHONY: clean
+clean: ## Remove everything that was built
+	rm -rf build
+
+.PHONY: help
+help: ## This list
+	@awk 'BEGIN { FS = ":.*## " } \
+	  /^##@ / { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# One configured tree per preset; building is always left to Ninja.
+build/.configured: CMakePresets.json
+	@$(deps) --check build
+	@cmake --preset default --log-level=WARNING
+	@touch $@
+
+build/%/.configured: CMakePresets.json
+	@cmake --preset $* --log-level=WARNING
+	@touch $@
+
+trees := release asan tsan coverage fuzz tidy
+.PHONY: $(trees:%=build-%)
+$(trees:%=build-%): build-%: build/%/.configured
+	@cmake --build build/$* --parallel $(JOBS)
