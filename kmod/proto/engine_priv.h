@@ -190,8 +190,23 @@ void llp_exch_pause(struct llp_engine *e);
 void llp_exch_resume(struct llp_engine *e);
 /* A message may be put on the line now (no guard time runs). */
 bool llp_exch_gate(const struct llp_engine *e);
-void llp_exch_timeout(struct llp_engine *e, struct llp_io *io);
 /* The present message's relation to the outstanding request, as LLP_END_* flags. */
 u8 llp_exch_classify(struct llp_engine *e, const struct llp_match_scan *s);
+
+/* For engine.c and tx.c only. */
+void llp_exch_cancel_start(struct llp_engine *e);
+void llp_exch_ended(struct llp_engine *e, struct llp_io *io, u32 id, u8 flags);
+/*
+ * HLLP with on_timeout=resend gets ops->timeout(LLP_T_EXCHANGE) instead of a
+ * failure: it sends the request again (llp_exch_rearm() when it has left), or
+ * calls llp_exch_fail().
+ */
+void llp_exch_timeout(struct llp_engine *e, struct llp_io *io, const struct llp_proto_ops *ops);
+void llp_exch_abort(struct llp_engine *e, struct llp_io *io, u32 id);
+void llp_exch_flush(struct llp_engine *e, struct llp_io *io);
+void llp_exch_kick(struct llp_engine *e, struct llp_io *io);
+u64 llp_exch_fingerprint(const struct llp_engine *e, u64 h);
+size_t llp_tx_pull(struct llp_engine *e, struct llp_io *io, const struct llp_proto_ops *ops, u8 *out,
+		   size_t cap);
 
 #endif /* LLP_ENGINE_PRIV_H */

@@ -150,8 +150,9 @@ int llp_params_get(const struct llp_params *p, enum llp_protocol proto, const ch
 		   char *out, size_t cap);
 
 /**
- * llp_params_scale() - multiply every time by @num / @den, not below 1 ms
- * (a time of 0 stays 0). For tests of time-outs.
+ * llp_params_scale() - multiply every time by @num / @den
+ * Both 1 to 65535. The result is kept between 1 ms and 1 h; a time of 0 stays
+ * 0. For tests of time-outs.
  */
 void llp_params_scale(struct llp_params *p, enum llp_protocol proto, u32 num, u32 den);
 

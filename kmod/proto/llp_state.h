@@ -32,6 +32,9 @@ struct llp_rx_state {
 	u64 digest;		/* running, where the protocol keeps one; 0 at the start */
 	u64 last_digest;	/* of the last accepted message, for LLP_END_REPEAT */
 	u32 last_len;
+	u32 ended_id;		/* the last message that ended, not yet accepted */
+	u32 ended_len;
+	u64 ended_digest;
 };
 
 /* What is being sent: short sequences first, then a block. */
@@ -54,7 +57,7 @@ struct llp_tx_state {
 	u8 stuff_cr;		/* HLLP stuffing: a CR is due */
 };
 
-enum llp_exch_state { LLP_X_IDLE, LLP_X_SENDING, LLP_X_WAIT, LLP_X_GUARD };
+enum llp_exch_state { LLP_X_IDLE, LLP_X_SENDING, LLP_X_WAIT, LLP_X_ENDING };
 
 /* The outstanding request of ours. */
 struct llp_exch {
@@ -62,8 +65,13 @@ struct llp_exch {
 	u8 state;		/* enum llp_exch_state */
 	u8 expect;		/* enum llp_expect */
 	u8 mode;		/* enum llp_match_mode, resolved */
+	u8 next_mode;		/* of the request that waits for the guard to end */
 	u8 outcome;		/* of the transfer */
+	u8 guard;		/* lockstep: a late reply may still come; nothing is sent */
 	u8 paused;
+	u8 expired;		/* the time is over, but a message is on its way */
+	u8 replied;		/* its reply was accepted before its transfer ended */
+	u8 end_cause, end_outcome; /* LLP_X_ENDING */
 	u32 answering;		/* received message whose answer is awaited, while paused */
 	u32 reply;		/* received message that matched and waits for its verdict */
 	u64 remaining;		/* while paused, ns */
