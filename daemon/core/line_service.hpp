@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// One line with its two servers: proximal (what the instrument sends goes to
+// the application, the reply goes back) and distal (what an application sends
+// to the line's port goes to the instrument).
+#pragma once
+
+#include <asio/any_io_executor.hpp>
+#include <asio/awaitable.hpp>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/log.hpp"
+#include "base/result.hpp"
+#include "illp/endpoint.hpp"
+#include "illp/options.hpp"
+#include "io/line_spec.hpp"
+#include "io/make_stream.hpp"
+#include "line/line.hpp"
+
+namespace llp::core {
+
+// When an inbound message counts as safe, so that its last block may be
+// acknowledged. (A spool adds `spooled`.)
+enum class CommitPoint : std::uint8_t {
+  received,  // the application's whole reply was read to a valid end
+  sent,      // the bytes are with the application's host (lossy, opt-in)
+};
+
+enum class Ready : std::uint8_t {
+  always,     // take messages whether or not an application answers
+  target_up,  // refuse bids while no target answers
+};
+
+// Everything about a line. Times are as they are: who scales time has scaled
+// params, illp and the durations here already.
+struct LineConfig {
+  std::string name;  // for logs and lock files; [A-Za-z0-9._-]{1,64}
+  io::LineSpec port;
+  llp_protocol protocol = LLP_PROTO_X328;
+  llp_params params{};
+  std::vector<illp::Endpoint> to;       // targets, in order; empty: no proximal server
+  std::optional<illp::Endpoint> dist;   // nothing: no distal server
+  bool serve_dist_at_once = false;      // else after the line's first message (-I)
+  bool one_shot = false;                // leave the line after each transaction (-1)
+  CommitPoint commit = CommitPoint::received;
+  Ready ready = Ready::always;
+  illp::Options illp;
+  std::size_t max_connections = 16;     // at dist
+  std::size_t max_queue = 64;           // requests that wait for the line
+  std::chrono::nanoseconds queue_timeout = std::chrono::minutes(5);  // a request waits so long at most
+  std::chrono::nanoseconds dup_window = std::chrono::minutes(10);
+  std::size_t dup_entries = 1024;
+  std::size_t dead_letters = 64;        // late replies and the like, kept in memory
+  std::chrono::nanoseconds stop_grace = std::chrono::seconds(3);     // for the transaction in hand
+  std::filesystem::path runtime_dir;    // NAME.lock, NAME.server
+  io::StreamOptions stream;
+};
+
+// Counted since start.
+struct LineCounters {
+  std::uint64_t proximal_ok = 0, proximal_failed = 0;
+  std::uint64_t distal_ok = 0, distal_failed = 0, distal_refused = 0;
+  std::uint64_t withdrawn = 0;        // requests that gave way to the instrument's message
+  std::uint64_t possible_duplicates = 0;
+  std::uint64_t answered_again = 0;   // repeats answered with the kept reply
+  std::uint64_t dead_letters = 0;
+};
+
+class LineService {
+ public:
+  // Makes the line itself from config.port.
+  LineService(asio::any_io_executor executor, LineConfig config, Logger log);
+  // Uses a given line; for tests and for lines of other kinds.
+  LineService(asio::any_io_executor executor, LineConfig config, std::unique_ptr<line::Line> line, Logger log);
+  LineService(const LineService&) = delete;
+  LineService& operator=(const LineService&) = delete;
+  ~LineService();
+
+  // Takes the role lock, opens the line, listens at dist if it is to be served
+  // at once. Returns when it is up, or with the error that a person must mend.
+  [[nodiscard]] asio::awaitable<Result<void>> start();
+
+  // Finishes the transaction in hand within stop_grace, refuses new ones, then
+  // ends what is left the protocol's way and leaves the line.
+  [[nodiscard]] asio::awaitable<void> stop();
+
+  // Ended by itself with an error (after start()).
+  void on_failure(std::function<void(Error)> handler);
+
+  [[nodiscard]] const LineCounters& counters() const noexcept;
+  [[nodiscard]] line::Line& line() noexcept;
+  // The port that dist got ("0" asks for any); 0 while not listening.
+  [[nodiscard]] std::uint16_t dist_port() const noexcept;
+  // Name of the slave of a pseudo terminal line, else empty; known after start().
+  [[nodiscard]] std::string slave_name() const;
+  // Sees the conversation on the line (debug output). Before start().
+  void set_observer(std::shared_ptr<line::Observer> observer);
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace llp::core
