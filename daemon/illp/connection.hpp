@@ -96,6 +96,9 @@ class Connection {
   // Waits for POLLIN/POLLOUT/errors (poll(2) flags); see Pollable::wait.
   [[nodiscard]] asio::awaitable<short> wait(short events, Clock::time_point deadline) const;
 
+  // Every wait() under way returns POLLNVAL.
+  void interrupt() noexcept { pollable_.interrupt(); }
+
   // True when the peer can no longer take part: reset or error, or (while the
   // own direction is open) hung up, or already closed here.
   [[nodiscard]] bool peer_gone() const noexcept;
@@ -119,7 +122,7 @@ class Connection {
   [[nodiscard]] const asio::any_io_executor& executor() const noexcept { return pollable_.executor(); }
 
  private:
-  [[nodiscard]] Result<InputEvent> recv_step(std::span<std::uint8_t> buffer, bool dead);
+  [[nodiscard]] Result<InputEvent> recv_step(std::span<std::uint8_t> buffer);
   [[nodiscard]] bool dead(short revents) const noexcept;
   [[nodiscard]] std::unexpected<Error> ended_here() const;
 
@@ -132,5 +135,13 @@ class Connection {
   bool cancel_sent_ = false;
   std::uint64_t unknown_urgent_ = 0;
 };
+
+// Tells the peer that the transaction is dead: CAN!, half-close, drain for at
+// most drain_time, close; where CAN! cannot be used (oob=none on TCP, own end
+// already sent, no room): a reset.
+[[nodiscard]] asio::awaitable<void> cancel_connection(Connection& connection, const Options& options);
+
+// True if STX and CAN go as urgent data on this connection.
+[[nodiscard]] bool uses_urgent(Transport transport, const Options& options) noexcept;
 
 }  // namespace llp::illp

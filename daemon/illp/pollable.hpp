@@ -44,6 +44,9 @@ class Pollable {
   // destruction: POLLNVAL.
   [[nodiscard]] asio::awaitable<short> wait(short events, Clock::time_point deadline) const;
 
+  // Every wait() under way returns POLLNVAL; later ones are as usual.
+  void interrupt() noexcept;
+
   // Closes the descriptor; who waits gets POLLNVAL.
   void close() noexcept;
 

@@ -27,8 +27,8 @@ struct ServerOptions {
   // way, nothing is accepted until one of them ends (the kernel queues
   // `backlog` and lets the rest wait).
   std::size_t max_connections = 64;
-  // Bytes of requests being collected at once; a request that does not fit is
-  // refused with CAN.
+  // Bytes of all requests in hand, being collected or in work; one that does
+  // not fit is refused with CAN.
   std::size_t max_total_bytes = std::size_t{256} << 20;
   int backlog = 64;
   unsigned socket_mode = 0660;  // of a UNIX socket's file
