@@ -151,21 +151,33 @@ struct llp_hllp {
 	struct llp_served served[LLP_SERVED_MAX];
 };
 
-/* MLLP: see mllp.c */
+/* MLLP: see mllp.h */
 struct llp_mllp {
-	u8 dec;
-	u8 first;		/* first data byte, while it may be a commit reply */
-	u8 flagged, overlong, lost_run, decided;
+	u8 dec;			/* enum mllp_dec */
+	u8 bad, bad_verdict;	/* why the present block is skipped, 0: it is not */
+	u8 reply;		/* its only byte so far may be a commit reply */
+	u8 lost_run;		/* bytes were lost since the last block */
+	u8 hold;		/* it may be a repeat: no message is begun yet */
+	u32 hold_len;		/* length of what it may be a repeat of */
+	u32 bad_len;
+	u64 digest;		/* of the text that was passed on */
 	/* sending */
-	u32 id, len, sub_flags;
-	u8 tries, sstate, abort, resent_timeout, sent;
-	u64 settle_until;
-	/* dedup */
-	u64 dd_digest, dd_until;
-	u32 dd_len;
+	u8 state;		/* enum mllp_send */
+	u8 tries;		/* times sent again */
+	u8 early;		/* enum mllp_early */
+	u8 add_cr, req_add_cr;
+	u8 abort;		/* ends at the end of the block */
+	u8 again;		/* release 1: the request once more, on a new connection */
+	u8 whole;		/* one try went out to its last byte */
+	u8 timed_out;		/* some try was never answered */
+	u8 by_timeout;		/* the present try follows one */
+	u8 drain;		/* settling ends with the next commit reply */
+	u32 id, len;		/* message in transfer; id 0: none */
+	u32 req_id, req_len;	/* the last request */
+	/* release 2: the block committed last */
 	u8 dd_valid;
-	u8 commit_due;		/* ACK or NAK waiting for the transmitter */
-	struct llp_served served[LLP_SERVED_MAX];
+	u32 dd_len;
+	u64 dd_digest, dd_until;
 };
 
 struct llp_engine {
