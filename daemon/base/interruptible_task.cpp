@@ -24,7 +24,7 @@ void do_nothing(int /*signal*/) {}
 // Once for the process. Without SA_RESTART, so that system calls return EINTR.
 void install_handler() {
   static const bool installed = [] {
-    struct sigaction action {};
+    struct sigaction action{};
     action.sa_handler = do_nothing;
     ::sigemptyset(&action.sa_mask);
     return ::sigaction(interrupt_signal(), &action, nullptr) == 0;

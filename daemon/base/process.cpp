@@ -25,11 +25,11 @@ std::string describe_process(pid_t pid) {
 }
 
 std::optional<pid_t> flock_holder(int fd) {
-  struct stat st {};
+  struct stat st{};
   if (::fstat(fd, &st) != 0) return std::nullopt;
   // "1: FLOCK  ADVISORY  WRITE 1234 00:19:5678 0 EOF"; waiters have "->" after the number.
-  const std::string place =
-      fmt::format("{:02x}:{:02x}:{}", major(st.st_dev), minor(st.st_dev), static_cast<unsigned long>(st.st_ino));
+  const std::string place = fmt::format("{:02x}:{:02x}:{}", major(st.st_dev), minor(st.st_dev),
+                                        static_cast<unsigned long>(st.st_ino));
   std::ifstream locks("/proc/locks");
   pid_t pid = 0;
   std::string line;

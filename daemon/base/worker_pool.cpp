@@ -48,7 +48,8 @@ struct WorkerPool::State {
   }
 };
 
-WorkerPool::WorkerPool(unsigned threads, std::chrono::milliseconds grace) : state_(std::make_shared<State>()) {
+WorkerPool::WorkerPool(unsigned threads, std::chrono::milliseconds grace)
+    : state_(std::make_shared<State>()) {
   state_->limit = std::max(threads, 1U);
   state_->grace = grace;
 }

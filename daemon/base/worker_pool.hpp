@@ -135,7 +135,7 @@ asio::awaitable<typename detail::PoolResult<std::invoke_result_t<F&>>::type> Wor
   const std::shared_ptr<Job>& job = waiting.job;
   job->wake = &wake;
   post([job] { Job::perform(job); });
-  auto [ec] = co_await wake.async_wait(asio::experimental::as_tuple(asio::use_awaitable));
+  co_await wake.async_wait(asio::experimental::as_tuple(asio::use_awaitable));
   if (!job->done) co_return fail(Errc::cancelled, "the wait for a worker was cancelled");
   if (job->error) std::rethrow_exception(job->error);
   if constexpr (std::is_void_v<typename Job::R>) {

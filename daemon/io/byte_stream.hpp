@@ -11,17 +11,14 @@
 #include <string>
 
 #include "base/result.hpp"
+#include "io/line_flag.hpp"
 
 namespace llp::io {
 
-// What the line says of a received byte; the values are those of the engine's
-// flags (kmod/proto/llp_engine.h) and of the kernel's TTY_*.
-enum class LineFlag : std::uint8_t { none = 0, brk = 1, frame = 2, parity = 3, overrun = 4 };
-
 // What a read brought.
 struct ReadResult {
-  std::size_t size = 0;     // bytes, at least 1
-  bool flagged = false;     // some flag of this read is not LineFlag::none
+  std::size_t size = 0;        // bytes, at least 1
+  bool flagged = false;        // some flag of this read is not LineFlag::none
   std::uint64_t overruns = 0;  // overruns counted since the last read whose place is unknown
 };
 

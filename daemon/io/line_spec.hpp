@@ -11,9 +11,9 @@ namespace llp::io {
 
 // Characters on a serial line.
 struct TtyMode {
-  unsigned bits = 8;    // 5..8
-  char parity = 'n';    // n none, e even, o odd, m mark, s space
-  unsigned stop = 1;    // 1 or 2
+  unsigned bits = 8;  // 5..8
+  char parity = 'n';  // n none, e even, o odd, m mark, s space
+  unsigned stop = 1;  // 1 or 2
   friend bool operator==(const TtyMode&, const TtyMode&) = default;
 };
 
@@ -21,11 +21,11 @@ enum class TtyFlow : std::uint8_t { none, rtscts, xonxoff };
 
 // A serial port.
 struct Tty {
-  std::string device;      // path, may be a symbolic link (/dev/serial/by-id/...)
-  unsigned baud = 9600;    // any rate that the driver can do, 1..20,000,000
+  std::string device;    // path, may be a symbolic link (/dev/serial/by-id/...)
+  unsigned baud = 9600;  // any rate that the driver can do, 1..20,000,000
   TtyMode mode;
   TtyFlow flow = TtyFlow::none;
-  bool keep = false;       // rate, mode and flow control stay as they are found; raw all the same
+  bool keep = false;  // rate, mode and flow control stay as they are found; raw all the same
   friend bool operator==(const Tty&, const Tty&) = default;
 };
 

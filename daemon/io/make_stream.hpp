@@ -26,24 +26,25 @@ struct StreamOptions {
   std::shared_ptr<WorkerPool> pool;
 
   // Serial ports
-  std::string lock_dir = "/var/lock";  // of UUCP lock files; empty: none are made or looked at
-  bool wait_for_device = false;        // the first open() waits for a device that is missing or locked
-  bool low_latency = true;             // ask the driver for it
+  std::string lock_dir = "/var/lock";    // of UUCP lock files; empty: none are made or looked at
+  bool wait_for_device = false;          // the first open() waits for a device that is missing or locked
+  bool low_latency = true;               // ask the driver for it
   ms reopen_min{100}, reopen_max{2000};  // between attempts to open a port that has gone
-  ms drain{2000};                      // at most this long for written output to leave at disconnect() and close()
+  ms drain{2000};  // at most this long for written output to leave at disconnect() and close()
 
   // Pseudo terminals
   ms pty_poll{25};  // how often to look whether somebody opened the slave
 
   // Sockets
-  ms connect_timeout{10000};                 // for one address
-  ms backoff_min{500}, backoff_max{30000};   // between attempts, doubling, each 50..100 % of its value at random
-  ms stable_after{10000};                    // a connection that lasted this long ends the back-off
-  ms linger{500};                            // at most this long for the peer to take what was written
+  ms connect_timeout{10000};  // for one address
+  ms backoff_min{500},
+      backoff_max{30000};  // between attempts, doubling, each 50..100 % of its value at random
+  ms stable_after{10000};  // a connection that lasted this long ends the back-off
+  ms linger{500};          // at most this long for the peer to take what was written
   ms keepalive_idle{30000}, keepalive_interval{10000};  // whole seconds, at least 1 s
   unsigned keepalive_probes = 3;
-  ms user_timeout{60000};                    // unacknowledged data for this long: reset; 0: the system's
-  mode_t socket_mode = 0660;                 // of a UNIX socket that is listened on
+  ms user_timeout{60000};     // unacknowledged data for this long: reset; 0: the system's
+  mode_t socket_mode = 0660;  // of a UNIX socket that is listened on
 };
 
 // Makes the line without waiting for anybody. What can fail for good fails

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <span>
 
-#include "io/byte_stream.hpp"
+#include "io/line_flag.hpp"
 
 namespace llp::io {
 
@@ -20,8 +20,8 @@ class ParmrkDecoder {
       : damage_(damage), mask_(mask) {}
 
   struct Count {
-    std::size_t used = 0;      // bytes of `in` that are done with
-    std::size_t made = 0;      // bytes put into `out`
+    std::size_t used = 0;  // bytes of `in` that are done with
+    std::size_t made = 0;  // bytes put into `out`
     bool flagged = false;
   };
 

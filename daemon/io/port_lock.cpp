@@ -45,8 +45,8 @@ pid_t read_pid(int fd) {
 }
 
 bool same_file(int fd, const std::filesystem::path& path) {
-  struct stat open {};
-  struct stat named {};
+  struct stat open{};
+  struct stat named{};
   return ::fstat(fd, &open) == 0 && ::lstat(path.c_str(), &named) == 0 && open.st_dev == named.st_dev &&
          open.st_ino == named.st_ino;
 }
@@ -67,13 +67,14 @@ Result<Seen> clear_stale(const std::filesystem::path& path, const std::string& d
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!fd) {
     if (errno == ENOENT) return Seen::gone;
-    return fail(Errc::in_use, fmt::format("{} has a lock file {} that cannot be read: {}", device, path.string(),
-                                          std::strerror(errno)));
+    return fail(Errc::in_use, fmt::format("{} has a lock file {} that cannot be read: {}", device,
+                                          path.string(), std::strerror(errno)));
   }
   const pid_t pid = read_pid(fd.get());
   if (pid == 0) {
-    return fail(Errc::in_use, fmt::format("{} has a lock file {} without a process id; remove it if nobody uses the port",
-                                          device, path.string()));
+    return fail(Errc::in_use,
+                fmt::format("{} has a lock file {} without a process id; remove it if nobody uses the port",
+                            device, path.string()));
   }
   const bool ours = pid == ::getpid();
   if (!ours && process_lives(pid)) return std::unexpected(in_use(device, pid, ""));
@@ -129,7 +130,8 @@ Result<UucpLock> UucpLock::take(const std::filesystem::path& dir, const std::str
     if (err == 0) return UucpLock(path, std::move(fd));
     if (err != EEXIST) return fail_errno(fmt::format("cannot make {}", path.string()), err);
   }
-  return fail(Errc::in_use, fmt::format("{}: others take its lock file {} all the time", device, path.string()));
+  return fail(Errc::in_use,
+              fmt::format("{}: others take its lock file {} all the time", device, path.string()));
 }
 
 UucpLock::UucpLock(UucpLock&& other) noexcept
@@ -187,8 +189,8 @@ Result<void> PortLock::lock(int fd, bool exclusive) {
 }
 
 Error PortLock::exclusive_error(const std::string& device) {
-  return Error{Errc::in_use, fmt::format("{} is in use: another process has it exclusively (TIOCEXCL)", device),
-               EBUSY};
+  return Error{Errc::in_use,
+               fmt::format("{} is in use: another process has it exclusively (TIOCEXCL)", device), EBUSY};
 }
 
 PortLock::PortLock(PortLock&& other) noexcept

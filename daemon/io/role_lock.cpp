@@ -33,7 +33,8 @@ Result<RoleLock> RoleLock::take(const std::filesystem::path& file) {
   if (!fd) return fail_errno(fmt::format("cannot open {}", file.string()));
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return fail_errno(fmt::format("cannot lock {}", file.string()));
-    return fail(Errc::in_use, fmt::format("line {} is served by {}", file.stem().string(), holder_of(fd.get())));
+    return fail(Errc::in_use,
+                fmt::format("line {} is served by {}", file.stem().string(), holder_of(fd.get())));
   }
   const std::string pid = fmt::format("{}\n", ::getpid());
   if (::ftruncate(fd.get(), 0) != 0 ||

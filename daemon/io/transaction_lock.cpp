@@ -41,8 +41,8 @@ Result<UniqueFd> open_lock_file(const std::filesystem::path& file) {
 
 // Whether the file that we have locked is still the one that others find.
 bool still_there(int fd, const std::filesystem::path& file) {
-  struct stat ours {};
-  struct stat theirs {};
+  struct stat ours{};
+  struct stat theirs{};
   if (::fstat(fd, &ours) != 0 || ::stat(file.c_str(), &theirs) != 0) return false;
   return ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
 }
@@ -50,7 +50,7 @@ bool still_there(int fd, const std::filesystem::path& file) {
 // The turnstile. Where a file system has no such locks there is no turnstile,
 // and the flock is what it is without.
 int turnstile(int fd, short type, bool wait) {
-  struct flock range {};
+  struct flock range{};
   range.l_type = type;
   range.l_whence = SEEK_SET;
   range.l_start = 0;
@@ -130,7 +130,7 @@ struct TransactionLock::State : std::enable_shared_from_this<State> {
   std::filesystem::path file;
   std::deque<Turn*> queue;
   Turn* in_front = nullptr;  // has the turn and goes for the file
-  bool busy = false;  // somebody in this process has the turn or the lock
+  bool busy = false;         // somebody in this process has the turn or the lock
   bool closed = false;
   bool held = false;
   std::size_t acquiring = 0;
@@ -173,8 +173,7 @@ asio::awaitable<Result<UniqueFd>> TransactionLock::State::wait_in_thread(Turn& t
   int err = try_in_turn(number);
   if (err == EWOULDBLOCK) {
     asio::steady_timer& wake = turn.wake;
-    InterruptibleTask task(
-        executor, [number] { return wait_for_flock(number); }, [&wake] { wake.cancel(); });
+    InterruptibleTask task(executor, [number] { return wait_for_flock(number); }, [&wake] { wake.cancel(); });
     bool stop = false;
     while (!task.result()) {
       const bool was_cancelled = co_await is_cancelled();
@@ -266,7 +265,8 @@ asio::awaitable<Result<TransactionLock::Guard>> TransactionLock::acquire(
 Result<TransactionLock::Guard> TransactionLock::try_acquire() {
   State& state = *state_;
   if (state.closed) return std::unexpected(cancelled());
-  if (state.busy || !state.queue.empty()) return fail(Errc::busy, "another transaction of this process has the lock");
+  if (state.busy || !state.queue.empty())
+    return fail(Errc::busy, "another transaction of this process has the lock");
   while (true) {
     auto fd = open_lock_file(state.file);
     if (!fd) return std::unexpected(fd.error());
