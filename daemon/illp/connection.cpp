@@ -226,7 +226,7 @@ bool uses_urgent(Transport transport, const Options& options) noexcept {
   return options.oob == Oob::yes || transport == Transport::local;
 }
 
-asio::awaitable<void> cancel_connection(Connection& connection, const Options& options) {
+asio::awaitable<void> cancel_connection(Connection& connection, Options options) {
   if (!connection.is_open()) co_return;
   if (!uses_urgent(connection.transport(), options) || connection.write_ended()) {
     connection.abort();

@@ -139,7 +139,7 @@ class Connection {
 // Tells the peer that the transaction is dead: CAN!, half-close, drain for at
 // most drain_time, close; where CAN! cannot be used (oob=none on TCP, own end
 // already sent, no room): a reset.
-[[nodiscard]] asio::awaitable<void> cancel_connection(Connection& connection, const Options& options);
+[[nodiscard]] asio::awaitable<void> cancel_connection(Connection& connection, Options options);
 
 // True if STX and CAN go as urgent data on this connection.
 [[nodiscard]] bool uses_urgent(Transport transport, const Options& options) noexcept;

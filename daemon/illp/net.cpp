@@ -129,6 +129,11 @@ asio::awaitable<Result<std::vector<Address>>> resolve(std::shared_ptr<asio::stea
   const auto ip = asio::ip::make_address(endpoint.host, not_numeric);
   const auto port = port_number(endpoint.service);
   std::vector<Address> addresses;
+  // getaddrinfo() would take 70000 for 4464.
+  if (!port && endpoint.service.find_first_not_of("0123456789") == std::string::npos) {
+    co_return fail(Errc::invalid,
+                   "'" + endpoint.service + "' is not a port number: 0 to 65535 or a service's name");
+  }
   if (!not_numeric && port) {
     addresses.push_back(to_address({ip, *port}));
     co_return addresses;

@@ -52,7 +52,11 @@ bool passing(int err) noexcept {
 
 struct Server::Impl : std::enable_shared_from_this<Impl> {
   Impl(asio::any_io_executor e, ServerOptions o, Handler h, Logger l)
-      : executor(std::move(e)), options(o), handler(std::move(h)), log(std::move(l)), gate(executor, kNever) {}
+      : executor(std::move(e)),
+        options(o),
+        handler(std::move(h)),
+        log(std::move(l)),
+        gate(executor, kNever) {}
 
   asio::any_io_executor executor;
   ServerOptions options;
