@@ -105,6 +105,13 @@ class Line {
   // the time to take the transaction lock. False after close().
   [[nodiscard]] virtual asio::awaitable<bool> begin() = 0;
 
+  // Returns when nothing that has begun to arrive is left: it ended and was
+  // taken by read() or reply(), or was cancelled. At once if so; after close().
+  [[nodiscard]] virtual asio::awaitable<void> received() = 0;
+
+  // Returns when idle() is true. At once if so; after close().
+  [[nodiscard]] virtual asio::awaitable<void> rest() = 0;
+
   // What the reader decided about a message that ended. Each gets exactly one
   // verdict, until its fate is known.
   virtual llp_settled verdict(MessageId id, llp_decision decision) = 0;
