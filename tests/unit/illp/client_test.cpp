@@ -164,7 +164,6 @@ TEST_P(ClientTest, PeerCancelsDuringABlockedWrite) {
   auto writing = loop.start(client->write(bytes(large)));
   EXPECT_TRUE(wait_for(fd.get(), POLLIN));
   raw_urgent(fd.get(), 0x18);
-  raw_finish(fd.get());
   const auto result = writing.get();
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().outcome, Outcome::cancelled);

@@ -48,6 +48,7 @@ std::size_t read_message(int fd, char* buffer, std::size_t size) {
     }
     length = 0;
   } else {
+    catch_urgent(fd);  // not earlier: the handler needs somewhere to jump to
     // What came before there was a handler sent no signal.
     pollfd notice{fd, POLLPRI, 0};
     if (::poll(&notice, 1, 0) == 1 && (notice.revents & POLLPRI) != 0) ::raise(SIGURG);
@@ -63,7 +64,6 @@ std::size_t read_message(int fd, char* buffer, std::size_t size) {
 
 void answer_once(int fd) {
   static char buffer[65536];
-  catch_urgent(fd);
   const std::size_t length = read_message(fd, buffer, sizeof buffer);
   if (::write(fd, "old:", 4) != 4) ::_exit(1);
   if (::write(fd, buffer, length) != static_cast<ssize_t>(length)) ::_exit(1);
@@ -156,7 +156,6 @@ int legacy_client(const Endpoint& endpoint, std::string_view request, std::strin
   if (child == 0) {
     static char buffer[65536];
     const int fd = raw_connect(endpoint).release();
-    catch_urgent(fd);
     raw_send(fd, request);
     raw_finish(fd);
     const std::size_t length = read_message(fd, buffer, sizeof buffer);

@@ -404,7 +404,8 @@ TEST(ServerListen, UnixPath) {
     struct stat info{};
     ASSERT_EQ(::stat(path.c_str(), &info), 0);
     EXPECT_EQ(info.st_mode & 0777u, 0660u);
-    const auto taken = unrelated.loop.run(unrelated.server->listen(UnixEndpoint{path}));  // somebody answers there
+    const auto taken =
+        unrelated.loop.run(unrelated.server->listen(UnixEndpoint{path}));  // somebody answers there
     ASSERT_FALSE(taken);
     EXPECT_EQ(taken.error().code, Errc::in_use);
     loop.call([&] { server.reset(); });
