@@ -24,10 +24,10 @@ using Bytes = std::vector<std::uint8_t>;
 struct Message {
   MessageId id = 0;
   Bytes text;
-  bool pending = false;       // the sender waits for the acknowledgement (X3.28, MLLP 2)
+  bool pending = false;          // the sender waits for the acknowledgement (X3.28, MLLP 2)
   bool acknowledgement = false;  // its second segment is MSA
-  bool late = false;          // lockstep: came after its request's reply time-out
-  bool repeat = false;        // same bytes as the message accepted before it
+  bool late = false;             // lockstep: came after its request's reply time-out
+  bool repeat = false;           // same bytes as the message accepted before it
 };
 
 // What became of a message's acknowledgement.
@@ -78,11 +78,11 @@ enum class Kind : std::uint8_t { request, answer };
 class Observer {
  public:
   virtual ~Observer() = default;
-  virtual void frame(const llp_event& event) = 0;                // LLP_EV_FRAME
-  virtual void timer(const char* name) = 0;                      // ran out
+  virtual void frame(const llp_event& event) = 0;  // LLP_EV_FRAME
+  virtual void timer(const char* name) = 0;        // ran out
   virtual void state(const char* name) = 0;
-  virtual void lost(std::size_t bytes) = 0;                      // bytes outside frames
-  virtual void connection(bool up, const std::string& what) = 0; // line came, line went
+  virtual void lost(std::size_t bytes) = 0;                       // bytes outside frames
+  virtual void connection(bool up, const std::string& what) = 0;  // line came, line went
   virtual void raw(bool out, std::span<const std::uint8_t> bytes) = 0;
 };
 
@@ -123,8 +123,7 @@ class Line {
   // Queues a message: answers before requests, else in order. Errc::malformed
   // (a character that the protocol cannot carry), too_large, invalid (empty),
   // busy (the queue is full).
-  [[nodiscard]] virtual Result<std::shared_ptr<Outgoing>> send(Bytes text, Kind kind,
-                                                               llp_expect expect) = 0;
+  [[nodiscard]] virtual Result<std::shared_ptr<Outgoing>> send(Bytes text, Kind kind, llp_expect expect) = 0;
 
   // Whether somebody takes messages; false: bids are refused the protocol's way.
   virtual void set_ready(bool ready) = 0;

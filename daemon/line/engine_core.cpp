@@ -1,0 +1,485 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The line's calls, its queues and its clock. The coroutines that move bytes
+// are in engine_loops.cpp.
+#include "line/engine_core.hpp"
+
+#include <algorithm>
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
+#include <asio/post.hpp>
+#include <cerrno>
+#include <utility>
+
+namespace llp::line {
+
+namespace {
+
+// Times that the loop looks for input, without waiting, before a time-out is
+// taken for real.
+constexpr unsigned kTurns = 4;
+
+SendResult not_sent(llp_cause cause) { return SendResult{cause, LLP_OUT_NOT_SENT}; }
+
+llp_cause cause_of(int err) {
+  switch (err) {
+    case -EMSGSIZE: return LLP_CAUSE_TOO_LONG;
+    case -ENODEV: return LLP_CAUSE_HANGUP;
+    default: return LLP_CAUSE_FORMAT;
+  }
+}
+
+std::uint64_t after(std::uint64_t now, std::chrono::nanoseconds time) {
+  return now + static_cast<std::uint64_t>(std::max(time, std::chrono::nanoseconds(0)).count());
+}
+
+}  // namespace
+
+EngineCore::EngineCore(asio::any_io_executor executor, std::unique_ptr<io::ByteStream> stream,
+                       llp_protocol protocol, const llp_params& params, EngineLineOptions options, Logger log)
+    : executor_(std::move(executor)),
+      stream_(std::move(stream)),
+      options_(std::move(options)),
+      log_(std::move(log)),
+      clock_(options_.clock ? options_.clock : steady_clock()),
+      shell_(protocol, params, clock_, *this),
+      reader_(executor_),
+      begin_(executor_),
+      fates_(executor_),
+      resume_(executor_),
+      writer_(executor_),
+      drainer_(executor_),
+      rested_(executor_),
+      opened_(executor_) {
+  alarm_ = clock_->make_alarm(executor_, [this] { alarm_due(); });
+}
+
+// ---- calls ----
+
+asio::awaitable<Result<void>> EngineCore::start(Self self) {
+  if (self->closed_) co_return fail(Errc::cancelled, self->describe() + " was closed");
+  asio::co_spawn(self->executor_, write_loop(self), asio::detached);
+  asio::co_spawn(self->executor_, drain_loop(self), asio::detached);
+  asio::co_spawn(self->executor_, connection_loop(self), asio::detached);
+  // A line that we make waits for its other end: nothing more can be learned.
+  const bool ours = !self->stream_->local_name().empty();
+  auto patience = self->clock_->make_alarm(self->executor_, [core = self.get()] {
+    core->start_waited_ = true;
+    core->opened_.notify();
+  });
+  patience->set(after(self->clock_->now(), ours ? std::chrono::nanoseconds(0) : self->options_.start_wait));
+  while (!self->first_open_done_ && !self->start_waited_ && !self->closed_) co_await self->opened_.wait();
+  if (self->failure_) co_return std::unexpected(*self->failure_);
+  if (self->closed_) co_return fail(Errc::cancelled, self->describe() + " was closed");
+  co_return Result<void>();
+}
+
+asio::awaitable<Result<Message>> EngineCore::read(Self self) {
+  while (self->received_.count() == 0 && !self->closed_) co_await self->reader_.wait();
+  if (self->closed_) {
+    if (self->failure_) co_return std::unexpected(*self->failure_);
+    co_return fail(Errc::cancelled, self->describe() + " was closed");
+  }
+  auto message = self->received_.take();
+  self->settle();
+  co_return std::move(*message);
+}
+
+asio::awaitable<bool> EngineCore::begin(Self self) {
+  while (self->begins_ == self->begins_seen_ && !self->closed_) co_await self->begin_.wait();
+  self->begins_seen_ = self->begins_;
+  co_return !self->closed_;
+}
+
+asio::awaitable<void> EngineCore::received(Self self) {
+  while (self->arriving() && !self->closed_) co_await self->rested_.wait();
+}
+
+asio::awaitable<void> EngineCore::rest(Self self) {
+  while (!self->idle() && !self->closed_) co_await self->rested_.wait();
+}
+
+asio::awaitable<Fate> EngineCore::fate(Self self, MessageId id) {
+  while (!self->received_.fate(id)) co_await self->fates_.wait();
+  co_return *self->received_.fate(id);
+}
+
+llp_settled EngineCore::verdict(MessageId id, llp_decision decision) {
+  const llp_settled settled = closed_ ? LLP_GONE : shell_.verdict(id, decision);
+  received_.judged(id, decision, settled);
+  if (decision != LLP_ACCEPT_ANSWER || settled == LLP_GONE) {
+    not_serving(id);
+  } else if (const auto it = std::ranges::find(serving_, id, &Served::id); it != serving_.end()) {
+    it->answering = true;
+  }
+  fates_.notify();
+  settle();
+  return settled;
+}
+
+Result<std::shared_ptr<Outgoing>> EngineCore::send(Bytes text, Kind kind, llp_expect expect) {
+  if (closed_ || stopping_) return fail(Errc::cancelled, describe() + " was closed");
+  if (answers_.size() + requests_.size() >= options_.max_queued) {
+    return fail(Errc::busy, "too many messages wait for the line");
+  }
+  do {
+    ++next_id_;
+  } while (next_id_ == 0 || outgoing_.contains(next_id_));
+  auto item =
+      std::make_shared<EngineOutgoing>(executor_, weak_from_this(), next_id_, std::move(text), kind, expect);
+  switch (shell_.check(item->text(), item->submit_flags())) {
+    case 0: break;
+    case -EMSGSIZE: return fail(Errc::too_large, "the message is longer than the line's protocol allows");
+    case -EILSEQ:
+      return fail(Errc::malformed, "the message holds a character that the line's protocol cannot carry");
+    default: return fail(Errc::invalid, "an empty message cannot be sent");
+  }
+  if (!up_) {
+    if (kind == Kind::answer && was_up_) {
+      item->set_done(not_sent(LLP_CAUSE_HANGUP));
+      return item;
+    }
+    item->expires = clock_->now() + reconnect_limit();
+  }
+  outgoing_.emplace(item->id(), item);
+  (kind == Kind::answer ? answers_ : requests_).push_back(item);
+  settle();
+  return item;
+}
+
+void EngineCore::set_ready(bool ready) {
+  wants_messages_ = ready;
+  settle();
+}
+
+void EngineCore::abort_receive() {
+  if (closed_) return;
+  shell_.abort_rx();
+  settle();
+}
+
+void EngineCore::disconnect() {
+  if (closed_ || !up_ || leave_) return;
+  leave_ = true;
+  disconnect_at_ = std::min(disconnect_at_, after(clock_->now(), options_.linger));
+  settle();
+}
+
+bool EngineCore::idle() const {
+  return !writing_ && answers_.empty() && requests_.empty() && received_.count() == 0 && shell_.idle();
+}
+
+void EngineCore::abort_outgoing(EngineOutgoing& item) noexcept {
+  const auto held = item.shared_from_this();
+  if (item.state == EngineOutgoing::State::queued) {
+    std::erase(item.kind() == Kind::answer ? answers_ : requests_, held);
+    finish(held, not_sent(LLP_CAUSE_ABORTED));
+  } else if (!closed_) {
+    shell_.abort(item.id());
+  }
+  settle();
+}
+
+bool EngineCore::can_withdraw_outgoing(const EngineOutgoing& item) const noexcept {
+  return !closed_ && shell_.can_withdraw(item.id());
+}
+
+asio::awaitable<void> EngineCore::stop(Self self) {
+  if (!self->closed_ && !self->stopping_) {
+    self->stopping_ = true;
+    self->fail_queued(self->requests_, not_sent(LLP_CAUSE_ABORTED));
+    std::vector<MessageId> submitted;
+    for (const auto& [id, item] : self->outgoing_) {
+      if (item->kind() == Kind::request) submitted.push_back(id);
+    }
+    for (const MessageId id : submitted) self->shell_.abort(id);
+    for (const MessageId id : self->received_.clear_queue()) self->verdict(id, LLP_REJECT);
+    self->shell_.abort_rx();
+    self->stop_at_ = after(self->clock_->now(), self->options_.stop_grace);
+    self->settle();
+  }
+  const auto busy = [&self] {
+    return self->up_ &&
+           (self->writing_ || !self->answers_.empty() || self->shell_.tx_pending() || !self->shell_.idle());
+  };
+  while (!self->closed_ && busy() && self->clock_->now() < self->stop_at_) co_await self->rested_.wait();
+  self->close();
+}
+
+void EngineCore::close() {
+  if (closed_) return;
+  closed_ = true;
+  up_ = false;
+  shell_.hangup(true);
+  answers_.clear();
+  requests_.clear();
+  const auto left = std::exchange(outgoing_, {});
+  for (const auto& [id, item] : left) {
+    item->set_done(
+        not_sent(item->state == EngineOutgoing::State::queued ? LLP_CAUSE_ABORTED : LLP_CAUSE_HANGUP));
+  }
+  static_cast<void>(received_.clear_queue());
+  received_.cancel_all(LLP_CAUSE_HANGUP);
+  serving_.clear();
+  alarm_->set(LLP_NEVER);
+  stream_->close();
+  for (Signal* signal : {&reader_, &begin_, &fates_, &resume_, &writer_, &drainer_, &rested_, &opened_}) {
+    signal->notify();
+  }
+}
+
+// ---- what the engine reports ----
+
+void EngineCore::engine_event(const llp_event& event) noexcept {
+  const auto cause = static_cast<llp_cause>(event.cause);
+  const SendResult result{cause, static_cast<llp_outcome>(event.outcome)};
+  Observer* observer = options_.observer.get();
+  switch (event.type) {
+    case LLP_EV_BEGIN:
+      ++begins_;
+      arriving_ = event.id;
+      begin_.notify();
+      break;
+    case LLP_EV_ACKED:
+      received_.acked(event.id);
+      fates_.notify();
+      break;
+    case LLP_EV_CANCEL:
+      if (arriving_ == event.id) arriving_ = 0;
+      received_.cancelled(event.id, cause, (event.flags & LLP_CANCEL_ACCEPTED) != 0);
+      not_serving(event.id);
+      for (const auto& [id, item] : outgoing_) item->drop_reply(event.id);
+      fates_.notify();
+      break;
+    case LLP_EV_SENT:
+    case LLP_EV_DONE: {
+      const auto it = outgoing_.find(event.id);
+      if (it == outgoing_.end()) break;
+      if (event.type == LLP_EV_DONE) {
+        finish(std::shared_ptr(it->second), result);
+        break;
+      }
+      answered(*it->second);
+      it->second->set_sent(result);
+      break;
+    }
+    case LLP_EV_LOST:
+      if (observer) observer->lost(event.len);
+      break;
+    case LLP_EV_DISCONNECT:
+      log_.notice("{}: connection given up: {}", stream_->describe(), llp_cause_name(cause));
+      leave_ = true;
+      disconnect_at_ = std::min(disconnect_at_, after(clock_->now(), options_.linger));
+      break;
+    case LLP_EV_FRAME:
+      if (observer) observer->frame(event);
+      break;
+    case LLP_EV_TIMER:
+      if (observer) observer->timer(llp_timer_name(&shell_.engine(), event.num));
+      break;
+    case LLP_EV_STATE:
+      if (observer) observer->state(llp_state_name(&shell_.engine()));
+      break;
+    default: break;  // DATA, RESTART: whole messages only are of interest
+  }
+}
+
+void EngineCore::engine_message(const llp_event& event, std::span<const std::uint8_t> text) noexcept {
+  arriving_ = 0;
+  if ((event.flags & LLP_END_EMPTY) != 0) return;  // acknowledged and counted
+  Message message;
+  message.id = event.id;
+  message.text.assign(text.begin(), text.end());
+  message.pending = (event.flags & LLP_END_PENDING) != 0;
+  message.acknowledgement = (event.flags & LLP_END_ACK_MSG) != 0;
+  message.late = (event.flags & LLP_END_LATE) != 0;
+  message.repeat = (event.flags & LLP_END_REPEAT) != 0;
+  received_.ended(event.id, message.pending);
+  if ((event.flags & LLP_END_REPLY) != 0) {
+    const auto it = outgoing_.find(event.reply_to);
+    if (it != outgoing_.end() && it->second->wanted()) {
+      it->second->add_reply(std::move(message));
+      return;
+    }
+    message.late = true;  // nobody waits for it any more
+  }
+  if (!acknowledges() && !message.late) serving_.push_back({event.id, false});
+  received_.queue(std::move(message));
+  reader_.notify();
+}
+
+std::span<const std::uint8_t> EngineCore::engine_text(std::uint32_t id) noexcept {
+  return outgoing_.at(id)->text();
+}
+
+// An answer went out, or never will: it was the oldest accepted message's.
+void EngineCore::answered(EngineOutgoing& item) {
+  if (item.kind() != Kind::answer || std::exchange(item.answered, true)) return;
+  const auto it = std::ranges::find(serving_, true, &Served::answering);
+  if (it != serving_.end()) serving_.erase(it);
+}
+
+void EngineCore::not_serving(MessageId id) {
+  std::erase_if(serving_, [id](const Served& s) { return s.id == id; });
+}
+
+// ---- sending ----
+
+void EngineCore::finish(const std::shared_ptr<EngineOutgoing>& item, SendResult result) {
+  outgoing_.erase(item->id());
+  answered(*item);
+  item->set_done(result);
+}
+
+void EngineCore::fail_queued(std::deque<std::shared_ptr<EngineOutgoing>>& queue, SendResult result) {
+  const auto items = std::exchange(queue, {});
+  for (const auto& item : items) finish(item, result);
+}
+
+std::shared_ptr<EngineOutgoing> EngineCore::next_to_send() const {
+  const auto& queue = answers_.empty() ? requests_ : answers_;
+  if (queue.empty() || !shell_.can_submit(queue.front()->submit_flags())) return nullptr;
+  return queue.front();
+}
+
+void EngineCore::pump() {
+  while (up_ && !leave_) {
+    const auto item = next_to_send();
+    if (!item) return;
+    const int err =
+        shell_.submit(item->id(), static_cast<std::uint32_t>(item->text().size()), item->submit_flags());
+    if (err == -EBUSY) return;
+    (item->kind() == Kind::answer ? answers_ : requests_).pop_front();
+    if (err == 0) {
+      if (item->state == EngineOutgoing::State::queued) item->state = EngineOutgoing::State::submitted;
+      item->expires = LLP_NEVER;
+    } else {
+      finish(item, not_sent(cause_of(err)));
+    }
+  }
+}
+
+std::uint64_t EngineCore::reconnect_limit() const {
+  const llp_params& p = shell_.params();
+  const std::uint64_t us = shell_.protocol() == LLP_PROTO_X328
+                               ? p.recovery_pause
+                               : std::uint64_t{p.connect_pause} * (std::uint64_t{p.connect_retries} + 1);
+  return us * 1000;
+}
+
+// ---- receiving ----
+
+bool EngineCore::acknowledges() const {
+  return shell_.protocol() == LLP_PROTO_X328 ||
+         (shell_.protocol() == LLP_PROTO_MLLP && shell_.params().release == 2);
+}
+
+bool EngineCore::arriving() const {
+  return arriving_ != 0 || received_.count() != 0 ||
+         std::ranges::any_of(outgoing_, [](const auto& entry) { return entry.second->has_reply(); });
+}
+
+bool EngineCore::received_full() const {
+  return received_.count() >= options_.max_received || received_.bytes() >= options_.max_received_bytes;
+}
+
+// Whether nothing more may be read from the line. Protocols that refuse a
+// message are left to do so; the others, and whatever does not heed a refusal,
+// are held back by the wire. HLLP over a wire without flow control says N
+// rather than lose bytes.
+bool EngineCore::hold_back() const {
+  if (closed_) return false;
+  if (received_.count() >= 2 * options_.max_received ||
+      received_.bytes() >= 2 * options_.max_received_bytes) {
+    return true;
+  }
+  if (acknowledges()) return false;
+  if (shell_.protocol() == LLP_PROTO_HLLP && shell_.params().char_time != 0) return false;
+  const std::size_t limit = shell_.protocol() == LLP_PROTO_HLLP ? shell_.params().queue : LLP_SERVED_MAX;
+  return received_full() || serving_.size() >= limit;
+}
+
+void EngineCore::update_ready() {
+  std::uint32_t ready = LLP_READY_ROOM;
+  // What is held back by the wire is not refused as well.
+  const bool room = !received_full() || (!acknowledges() && hold_back());
+  if (wants_messages_ && !stopping_ && room) ready |= LLP_READY_BID;
+  shell_.set_ready(ready);
+}
+
+// ---- after every change ----
+
+void EngineCore::settle() {
+  if (closed_) return;
+  update_ready();
+  pump();
+  flush_disconnect();
+  if (shell_.tx_pending()) writer_.notify();
+  if (shell_.tx_wait()) drainer_.notify();
+  resume_.notify();
+  rested_.notify();
+  set_alarm();
+}
+
+void EngineCore::flush_disconnect() {
+  if (!leave_ || !up_ || writing_ || shell_.tx_pending()) return;
+  disconnect_at_ = LLP_NEVER;
+  stream_->disconnect();  // the reader sees the end
+}
+
+// ---- time ----
+
+void EngineCore::set_alarm() {
+  if (turning_ || closed_) return;
+  std::uint64_t deadline = std::min({shell_.deadline(), disconnect_at_, final_at_, stop_at_});
+  for (const auto* queue : {&answers_, &requests_}) {
+    for (const auto& item : *queue) deadline = std::min(deadline, item->expires);
+  }
+  alarm_->set(deadline);
+}
+
+// Bytes that came before the deadline go first: the loop takes a few turns.
+void EngineCore::alarm_due() {
+  if (closed_ || turning_) return;
+  turning_ = true;
+  take_turn(kTurns);
+}
+
+void EngineCore::take_turn(unsigned left) {
+  asio::post(executor_, [weak = weak_from_this(), left] {
+    const auto self = weak.lock();
+    if (!self || self->closed_) return;
+    if (left > 0) {
+      self->take_turn(left - 1);
+      return;
+    }
+    self->turning_ = false;
+    self->deadlines_passed();
+  });
+}
+
+void EngineCore::deadlines_passed() {
+  const std::uint64_t now = clock_->now();
+  if (disconnect_at_ <= now) {
+    disconnect_at_ = LLP_NEVER;
+    if (up_) stream_->disconnect();
+  }
+  if (final_at_ <= now) {
+    final_at_ = LLP_NEVER;
+    if (!up_) shell_.hangup(true);
+  }
+  if (stop_at_ <= now) rested_.notify();
+  for (auto* queue : {&answers_, &requests_}) {
+    std::vector<std::shared_ptr<EngineOutgoing>> expired;
+    for (const auto& item : *queue) {
+      if (item->expires <= now) expired.push_back(item);
+    }
+    for (const auto& item : expired) {
+      std::erase(*queue, item);
+      finish(item, not_sent(LLP_CAUSE_HANGUP));
+    }
+  }
+  if (shell_.deadline() <= now) shell_.timeout();
+  settle();
+}
+
+}  // namespace llp::line

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The working parts of a line over a stream of bytes. Owned by the handle that
+// make_engine_line() gives out and by the coroutines under way. Not for use
+// outside daemon/line.
+//
+// Four coroutines share the engine: the connection's (opens, reads, opens
+// again), the writer, one that waits for the transmitter, and whoever calls.
+// After every call into the engine comes settle(), which acts on what changed.
+#pragma once
+
+#include <asio/any_io_executor.hpp>
+#include <asio/awaitable.hpp>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "line/engine_line.hpp"
+#include "line/engine_shell.hpp"
+#include "line/outgoing.hpp"
+#include "line/received.hpp"
+#include "line/signal.hpp"
+
+namespace llp::line {
+
+class EngineCore final : public EngineShell::Sink,
+                         public OutgoingOwner,
+                         public std::enable_shared_from_this<EngineCore> {
+ public:
+  EngineCore(asio::any_io_executor executor, std::unique_ptr<io::ByteStream> stream, llp_protocol protocol,
+             const llp_params& params, EngineLineOptions options, Logger log);
+
+  using Self = std::shared_ptr<EngineCore>;
+  static asio::awaitable<Result<void>> start(Self self);
+  static asio::awaitable<Result<Message>> read(Self self);
+  static asio::awaitable<bool> begin(Self self);
+  static asio::awaitable<void> received(Self self);
+  static asio::awaitable<void> rest(Self self);
+  static asio::awaitable<Fate> fate(Self self, MessageId id);
+  static asio::awaitable<void> stop(Self self);
+
+  llp_settled verdict(MessageId id, llp_decision decision);
+  Result<std::shared_ptr<Outgoing>> send(Bytes text, Kind kind, llp_expect expect);
+  void set_ready(bool ready);
+  void abort_receive();
+  void disconnect();
+  void close();
+
+  [[nodiscard]] bool connected() const noexcept { return up_; }
+  [[nodiscard]] bool idle() const;
+  [[nodiscard]] const EngineShell& shell() const noexcept { return shell_; }
+  [[nodiscard]] std::string describe() const { return stream_->describe(); }
+
+ private:
+  // EngineShell::Sink
+  void engine_event(const llp_event& event) noexcept override;
+  void engine_message(const llp_event& event, std::span<const std::uint8_t> text) noexcept override;
+  std::span<const std::uint8_t> engine_text(std::uint32_t id) noexcept override;
+  // OutgoingOwner
+  void abort_outgoing(EngineOutgoing& item) noexcept override;
+  bool can_withdraw_outgoing(const EngineOutgoing& item) const noexcept override;
+  void reply_taken() noexcept override { settle(); }
+
+  static asio::awaitable<void> connection_loop(Self self);
+  static asio::awaitable<Error> read_loop(Self self);
+  static asio::awaitable<void> feed(Self self, std::span<const std::uint8_t> bytes,
+                                    const std::uint8_t* flags);
+  static asio::awaitable<void> write_loop(Self self);
+  static asio::awaitable<void> drain_loop(Self self);
+
+  void came_up();
+  void went_down(const Error& why);
+  void failed(Error error);
+
+  void settle();
+  void update_ready();
+  void pump();
+  [[nodiscard]] std::shared_ptr<EngineOutgoing> next_to_send() const;
+  void finish(const std::shared_ptr<EngineOutgoing>& item, SendResult result);
+  void fail_queued(std::deque<std::shared_ptr<EngineOutgoing>>& queue, SendResult result);
+  void flush_disconnect();
+  void set_alarm();
+  void alarm_due();
+  void take_turn(unsigned left);
+  void deadlines_passed();
+  [[nodiscard]] bool arriving() const;
+  [[nodiscard]] bool received_full() const;
+  [[nodiscard]] bool hold_back() const;
+  [[nodiscard]] bool acknowledges() const;
+  [[nodiscard]] std::uint64_t reconnect_limit() const;
+  void answered(EngineOutgoing& item);
+  void not_serving(MessageId id);
+
+  asio::any_io_executor executor_;
+  std::unique_ptr<io::ByteStream> stream_;
+  EngineLineOptions options_;
+  Logger log_;
+  std::shared_ptr<Clock> clock_;
+  EngineShell shell_;
+  std::unique_ptr<Alarm> alarm_;
+
+  Received received_;
+  struct Served {
+    MessageId id;
+    bool answering;
+  };
+  std::deque<Served> serving_;  // HLLP, MLLP 1: not answered yet, oldest first
+  std::map<MessageId, std::shared_ptr<EngineOutgoing>> outgoing_;   // all that are not done
+  std::deque<std::shared_ptr<EngineOutgoing>> answers_, requests_;  // not submitted yet
+  MessageId next_id_ = 0;
+  MessageId arriving_ = 0;  // begun, not ended; 0: none
+  std::uint64_t begins_ = 0, begins_seen_ = 0;
+
+  // Woken when something of theirs changed.
+  Signal reader_, begin_, fates_, resume_, writer_, drainer_, rested_, opened_;
+
+  std::optional<Error> failure_;
+  std::uint64_t generation_ = 0;  // of the connection
+  std::uint64_t writes_ = 0;
+  std::uint64_t disconnect_at_ = LLP_NEVER;
+  std::uint64_t final_at_ = LLP_NEVER;  // the wire is away for too long then
+  std::uint64_t stop_at_ = LLP_NEVER;   // what is in progress is cut then
+  bool first_open_done_ = false;
+  bool start_waited_ = false;
+  bool was_up_ = false;
+  bool up_ = false;
+  bool closed_ = false;
+  bool stopping_ = false;
+  bool wants_messages_ = true;
+  bool writing_ = false;
+  bool write_failed_ = false;
+  bool leave_ = false;    // disconnect as soon as the output is written
+  bool turning_ = false;  // bytes that came in time go before a time-out
+};
+
+}  // namespace llp::line

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The coroutines of a line: connection and reader, writer, transmitter.
+#include <algorithm>
+#include <array>
+#include <iterator>
+#include <utility>
+#include <vector>
+
+#include "line/engine_core.hpp"
+
+namespace llp::line {
+
+namespace {
+
+constexpr std::size_t kReadSize = 16384;
+constexpr std::size_t kStaging = 4096;
+
+}  // namespace
+
+asio::awaitable<void> EngineCore::connection_loop(Self self) {
+  while (!self->closed_) {
+    Result<void> opened = co_await self->stream_->open();
+    if (self->closed_) break;
+    self->first_open_done_ = true;
+    self->opened_.notify();
+    if (!opened) {
+      self->failed(std::move(opened.error()));
+      break;
+    }
+    self->came_up();
+    const Error why = co_await read_loop(self);
+    if (!self->closed_) self->went_down(why);
+  }
+}
+
+void EngineCore::came_up() {
+  ++generation_;
+  up_ = true;
+  write_failed_ = false;
+  leave_ = false;
+  disconnect_at_ = LLP_NEVER;
+  final_at_ = LLP_NEVER;
+  for (auto* queue : {&answers_, &requests_}) {
+    for (const auto& item : *queue) item->expires = LLP_NEVER;
+  }
+  if (!was_up_) shell_.set_char_time(stream_->char_time());
+  was_up_ = true;
+  log_.info("{}: connected", stream_->describe());
+  if (options_.observer) options_.observer->connection(true, stream_->describe());
+  update_ready();
+  shell_.connected();
+  settle();
+}
+
+void EngineCore::went_down(const Error& why) {
+  ++generation_;
+  up_ = false;
+  leave_ = false;
+  disconnect_at_ = LLP_NEVER;
+  log_.info("{}: {}", stream_->describe(), why.message);
+  if (options_.observer) options_.observer->connection(false, why.message);
+  shell_.hangup(false);
+  serving_.clear();
+  const std::uint64_t limit = clock_->now() + reconnect_limit();
+  final_at_ = limit;
+  fail_queued(answers_, SendResult{LLP_CAUSE_HANGUP, LLP_OUT_NOT_SENT});
+  for (const auto& item : requests_) item->expires = limit;
+  settle();
+}
+
+// What waiting cannot mend.
+void EngineCore::failed(Error error) {
+  log_.error("{}", error.message);
+  failure_ = std::move(error);
+  close();
+}
+
+asio::awaitable<Error> EngineCore::read_loop(Self self) {
+  std::vector<std::uint8_t> bytes(kReadSize);
+  std::vector<std::uint8_t> flags(kReadSize);
+  std::uint64_t overruns = 0;
+  while (true) {
+    while (self->hold_back()) co_await self->resume_.wait();
+    const Result<io::ReadResult> got = co_await self->stream_->read_some(bytes, flags);
+    if (!got) co_return got.error();
+    if (self->closed_) co_return Error{Errc::cancelled, "the line was closed", 0};
+    if (got->overruns != 0) {
+      overruns += got->overruns;
+      self->log_.notice("{}: {} characters were lost to overruns so far", self->describe(), overruns);
+    }
+    const auto used = std::span<const std::uint8_t>(bytes).first(got->size);
+    if (self->options_.observer) self->options_.observer->raw(false, used);
+    co_await feed(self, used, got->flagged ? flags.data() : nullptr);
+  }
+}
+
+// Stops between messages while nobody takes them.
+asio::awaitable<void> EngineCore::feed(Self self, std::span<const std::uint8_t> bytes,
+                                       const std::uint8_t* flags) {
+  std::size_t done = 0;
+  while (done < bytes.size() && !self->closed_) {
+    while (self->hold_back()) co_await self->resume_.wait();
+    if (self->closed_) break;
+    done += self->shell_.rx(bytes.subspan(done), flags != nullptr ? flags + done : nullptr);
+    self->settle();
+  }
+}
+
+asio::awaitable<void> EngineCore::write_loop(Self self) {
+  std::array<std::uint8_t, kStaging> staging{};
+  while (!self->closed_) {
+    if (!self->up_ || self->write_failed_ || !self->shell_.tx_pending()) {
+      co_await self->writer_.wait();
+      continue;
+    }
+    const std::size_t size = self->shell_.tx(staging);
+    ++self->writes_;
+    self->writing_ = true;
+    const std::uint64_t generation = self->generation_;
+    const auto bytes = std::span<const std::uint8_t>(staging).first(size);
+    if (self->options_.observer) self->options_.observer->raw(true, bytes);
+    self->set_alarm();
+    const Result<void> written = co_await self->stream_->write(bytes);
+    self->writing_ = false;
+    if (!written && generation == self->generation_ && !self->closed_) {
+      // The reader sees the end, too, as a rule; if not, it is shown to it.
+      self->write_failed_ = true;
+      self->disconnect_at_ = self->clock_->now() + 100'000'000;
+    }
+    self->settle();
+  }
+}
+
+// Says when the transmitter is empty. Output goes on meanwhile.
+asio::awaitable<void> EngineCore::drain_loop(Self self) {
+  const auto at_rest = [](const EngineCore& core) {
+    return core.up_ && core.shell_.tx_wait() && !core.shell_.tx_pending() && !core.writing_;
+  };
+  while (!self->closed_) {
+    if (!at_rest(*self)) {
+      co_await self->drainer_.wait();
+      continue;
+    }
+    const std::uint64_t writes = self->writes_;
+    const std::uint64_t generation = self->generation_;
+    const Result<void> empty = co_await self->stream_->wait_empty();
+    if (self->closed_) break;
+    if (generation != self->generation_ || writes != self->writes_) continue;
+    if (!empty) {
+      // The connection ends; its reader says so.
+      while (generation == self->generation_ && !self->closed_) co_await self->drainer_.wait();
+      continue;
+    }
+    if (!at_rest(*self)) continue;
+    self->shell_.tx_empty();
+    self->settle();
+  }
+}
+
+namespace {
+
+class EngineLine final : public Line {
+ public:
+  explicit EngineLine(std::shared_ptr<EngineCore> core) : core_(std::move(core)) {}
+  ~EngineLine() override { core_->close(); }
+
+  asio::awaitable<Result<void>> start() override { return EngineCore::start(core_); }
+  asio::awaitable<Result<Message>> read() override { return EngineCore::read(core_); }
+  asio::awaitable<bool> begin() override { return EngineCore::begin(core_); }
+  llp_settled verdict(MessageId id, llp_decision decision) override { return core_->verdict(id, decision); }
+  asio::awaitable<void> received() override { return EngineCore::received(core_); }
+  asio::awaitable<void> rest() override { return EngineCore::rest(core_); }
+  asio::awaitable<Fate> fate(MessageId id) override { return EngineCore::fate(core_, id); }
+  Result<std::shared_ptr<Outgoing>> send(Bytes text, Kind kind, llp_expect expect) override {
+    return core_->send(std::move(text), kind, expect);
+  }
+  void set_ready(bool ready) override { core_->set_ready(ready); }
+  void abort_receive() noexcept override { core_->abort_receive(); }
+  bool connected() const noexcept override { return core_->connected(); }
+  bool idle() const noexcept override { return core_->idle(); }
+  void disconnect() noexcept override { core_->disconnect(); }
+  asio::awaitable<void> stop() override { return EngineCore::stop(core_); }
+  void close() noexcept override { core_->close(); }
+  const llp_params& params() const noexcept override { return core_->shell().params(); }
+  llp_protocol protocol() const noexcept override { return core_->shell().protocol(); }
+  const std::array<std::uint64_t, LLP_C__N>& counters() const noexcept override {
+    const auto& count = core_->shell().engine().count;
+    std::copy(std::begin(count), std::end(count), counters_.begin());
+    return counters_;
+  }
+  std::string describe() const override { return core_->describe(); }
+
+ private:
+  std::shared_ptr<EngineCore> core_;
+  mutable std::array<std::uint64_t, LLP_C__N> counters_{};
+};
+
+}  // namespace
+
+std::unique_ptr<Line> make_engine_line(const asio::any_io_executor& executor,
+                                       std::unique_ptr<io::ByteStream> stream, llp_protocol protocol,
+                                       const llp_params& params, EngineLineOptions options, Logger log) {
+  return std::make_unique<EngineLine>(std::make_shared<EngineCore>(
+      executor, std::move(stream), protocol, params, std::move(options), std::move(log)));
+}
+
+}  // namespace llp::line
