@@ -107,7 +107,8 @@ class WorkerPool {
   // thrown here. Errc::cancelled: the wait was cancelled (per-operation
   // cancellation); f is then not called if it was still queued, else its result
   // is destroyed on the worker. f must own everything it uses, for it may
-  // outlive the caller. The pool must outlive the call.
+  // outlive the caller. The pool must outlive the call. In a co_await, f must
+  // be a named variable (moved): GCC 12 destroys a temporary with captures twice.
   template <class F>
   [[nodiscard]] asio::awaitable<typename detail::PoolResult<std::invoke_result_t<F&>>::type> run(F f);
 

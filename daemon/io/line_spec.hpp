@@ -23,7 +23,7 @@ enum class TtyFlow : std::uint8_t { none, rtscts, xonxoff };
 struct Tty {
   std::string device;    // path, may be a symbolic link (/dev/serial/by-id/...)
   unsigned baud = 9600;  // any rate that the driver can do, 1..20,000,000
-  TtyMode mode;
+  TtyMode mode{};
   TtyFlow flow = TtyFlow::none;
   bool keep = false;  // rate, mode and flow control stay as they are found; raw all the same
   friend bool operator==(const Tty&, const Tty&) = default;

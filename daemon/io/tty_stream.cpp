@@ -144,10 +144,10 @@ asio::awaitable<Result<void>> TtyStream::connect() {
       co_await sleep(std::chrono::nanoseconds::max());
       continue;
     }
-    auto port =
-        co_await options_.pool->run([tty = tty_, dir = options_.lock_dir, low = options_.low_latency] {
-          return TtyPort::open(tty, dir, low);
-        });
+    auto attempt = [tty = tty_, dir = options_.lock_dir, low = options_.low_latency] {
+      return TtyPort::open(tty, dir, low);
+    };
+    auto port = co_await options_.pool->run(std::move(attempt));
     if (port && closed_) options_.pool->post([gone = std::move(*port)] {});
     if (closed_) break;
     if (port) {
