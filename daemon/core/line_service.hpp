@@ -17,6 +17,7 @@
 
 #include "base/log.hpp"
 #include "base/result.hpp"
+#include "core/dead_letters.hpp"
 #include "illp/endpoint.hpp"
 #include "illp/options.hpp"
 #include "io/line_spec.hpp"
@@ -46,7 +47,7 @@ struct LineConfig {
   llp_params params{};
   std::vector<illp::Endpoint> to;       // targets, in order; empty: no proximal server
   std::optional<illp::Endpoint> dist;   // nothing: no distal server
-  bool serve_dist_at_once = false;      // else after the line's first message (-I)
+  bool serve_dist_at_once = false;      // (-I) else after the line's first message, if `to` takes messages
   bool one_shot = false;                // leave the line after each transaction (-1)
   CommitPoint commit = CommitPoint::received;
   Ready ready = Ready::always;
@@ -56,7 +57,11 @@ struct LineConfig {
   std::chrono::nanoseconds queue_timeout = std::chrono::minutes(5);  // a request waits so long at most
   std::chrono::nanoseconds dup_window = std::chrono::minutes(10);
   std::size_t dup_entries = 1024;
+  std::size_t dup_bytes = std::size_t{64} << 20;  // of replies kept for repeats
   std::size_t dead_letters = 64;        // late replies and the like, kept in memory
+  std::size_t dead_letter_bytes = std::size_t{64} << 20;
+  std::chrono::nanoseconds retry_min = std::chrono::milliseconds(500);  // a target that failed rests so long,
+  std::chrono::nanoseconds retry_max = std::chrono::seconds(30);        // doubled with each failure up to this
   std::chrono::nanoseconds stop_grace = std::chrono::seconds(3);     // for the transaction in hand
   std::filesystem::path runtime_dir;    // NAME.lock, NAME.server
   io::StreamOptions stream;
@@ -65,41 +70,60 @@ struct LineConfig {
 // Counted since start.
 struct LineCounters {
   std::uint64_t proximal_ok = 0, proximal_failed = 0;
-  std::uint64_t distal_ok = 0, distal_failed = 0, distal_refused = 0;
+  std::uint64_t proximal_refused = 0;  // messages that nobody takes: no target, or shutting down
+  std::uint64_t distal_ok = 0, distal_failed = 0;
+  std::uint64_t distal_refused = 0;   // queue full or shutting down
+  std::uint64_t distal_expired = 0;   // waited queue_timeout in vain
+  std::uint64_t distal_left = 0;      // the client went before it had its reply
   std::uint64_t withdrawn = 0;        // requests that gave way to the instrument's message
   std::uint64_t possible_duplicates = 0;
   std::uint64_t answered_again = 0;   // repeats answered with the kept reply
-  std::uint64_t dead_letters = 0;
+  std::uint64_t attached = 0;         // repeats that joined a delivery under way
+  std::uint64_t too_late = 0;         // messages whose sender stopped waiting before they were acknowledged
+  std::uint64_t replies_discarded = 0;  // replies of applications with expect_in=none
+  std::uint64_t late_replies = 0, stray_acknowledgements = 0;
+  std::uint64_t dead_letters = 0, dead_letters_dropped = 0;
 };
 
+// All calls from the executor's one thread; its context must outlive the
+// service.
 class LineService {
  public:
-  // Makes the line itself from config.port.
+  // Makes the line itself from config.port, in start().
   LineService(asio::any_io_executor executor, LineConfig config, Logger log);
   // Uses a given line; for tests and for lines of other kinds.
   LineService(asio::any_io_executor executor, LineConfig config, std::unique_ptr<line::Line> line, Logger log);
   LineService(const LineService&) = delete;
   LineService& operator=(const LineService&) = delete;
+  // Without stop(): everything is cut off at once; what is under way ends in
+  // the loop's next turns.
   ~LineService();
 
   // Takes the role lock, opens the line, listens at dist if it is to be served
-  // at once. Returns when it is up, or with the error that a person must mend.
+  // at once. Returns when it is up, or with the error that a person must mend;
+  // nothing is held then. Once.
   [[nodiscard]] asio::awaitable<Result<void>> start();
 
   // Finishes the transaction in hand within stop_grace, refuses new ones, then
-  // ends what is left the protocol's way and leaves the line.
+  // ends what is left the protocol's way and leaves the line. When it returns,
+  // no coroutine, timer or descriptor is left. Start() must have returned.
   [[nodiscard]] asio::awaitable<void> stop();
 
-  // Ended by itself with an error (after start()).
+  // Something failed that a person must mend, after start(): dist cannot be
+  // listened at when its time has come, or the line has ended.
   void on_failure(std::function<void(Error)> handler);
 
   [[nodiscard]] const LineCounters& counters() const noexcept;
+  // The given line, or the one that start() made.
   [[nodiscard]] line::Line& line() noexcept;
   // The port that dist got ("0" asks for any); 0 while not listening.
   [[nodiscard]] std::uint16_t dist_port() const noexcept;
   // Name of the slave of a pseudo terminal line, else empty; known after start().
   [[nodiscard]] std::string slave_name() const;
-  // Sees the conversation on the line (debug output). Before start().
+  // Hands over the dead letters, oldest first.
+  [[nodiscard]] std::vector<DeadLetter> take_dead_letters();
+  // Sees the conversation on the line (debug output). Before start(); not for a
+  // given line.
   void set_observer(std::shared_ptr<line::Observer> observer);
 
  private:

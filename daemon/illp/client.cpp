@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "illp/client.hpp"
 
+#include <linux/sockios.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 
 #include <algorithm>
 #include <array>
@@ -389,6 +391,14 @@ bool ClientTransaction::peer_gone() const noexcept {
 ClientTransaction::Stage ClientTransaction::stage() const noexcept { return impl_->stage; }
 std::uint64_t ClientTransaction::bytes_sent() const noexcept { return impl_->sent; }
 bool ClientTransaction::handed_over() const noexcept { return impl_->handed_over; }
+
+std::optional<std::size_t> ClientTransaction::unacknowledged() const noexcept {
+  if (!impl_->connection || !impl_->connection->is_open()) return std::nullopt;
+  if (impl_->connection->transport() == Transport::local) return 0;
+  int queued = 0;
+  if (::ioctl(impl_->connection->native_handle(), SIOCOUTQ, &queued) != 0) return std::nullopt;
+  return static_cast<std::size_t>(queued);
+}
 
 std::string ClientTransaction::describe() const {
   return impl_->connection ? impl_->connection->peer() : illp::to_string(impl_->endpoint);

@@ -93,6 +93,9 @@ class ClientTransaction {
   // True once any byte of a request went out or its end did, also on a connection given up
   // since: the application may have seen something.
   [[nodiscard]] bool handed_over() const noexcept;
+  // Bytes (and the end) that the peer's host has not acknowledged yet; 0 on UNIX
+  // sockets, where the host is our own. Nothing while there is no connection.
+  [[nodiscard]] std::optional<std::size_t> unacknowledged() const noexcept;
   // "localhost:5001"; the address after connect().
   [[nodiscard]] std::string describe() const;
 

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The answers of applications on their way to the instrument.
+#include <utility>
+
+#include "core/proximal.hpp"
+
+namespace llp::core {
+
+namespace {
+
+// So many answers may wait while the instrument does not let us write; then it
+// is not allowed to send either.
+constexpr std::size_t kMaxAnswers = 16;
+
+}  // namespace
+
+// Queues it; without text the transaction is over.
+void Proximal::answer(Answer answer) {
+  if (!answer.text.empty()) {
+    answers_.push_back(std::move(answer));
+    if (answers_.size() >= kMaxAnswers) c_.ready.set_room(false);
+    c_.changed.notify();
+    return;
+  }
+  ++c_.counters.proximal_ok;
+  c_.log.info("message of {} bytes from the instrument: taken by {}, no reply", answer.request_size, answer.peer);
+  if (c_.transaction_over) c_.transaction_over();
+}
+
+asio::awaitable<void> Proximal::write() {
+  while (!c_.closed) {
+    while (answers_.empty() && !c_.closed) co_await c_.changed.wait();
+    if (c_.closed) break;
+    Answer next = std::move(answers_.front());
+    answers_.pop_front();
+    writing_ = true;
+    if (answers_.size() < kMaxAnswers) c_.ready.set_room(true);
+    const std::size_t size = next.text.size();
+    auto outgoing = c_.line->send(std::move(next.text), line::Kind::answer, LLP_EXPECT_NONE);
+    line::SendResult sent{LLP_CAUSE_FORMAT, LLP_OUT_NOT_SENT};
+    if (outgoing) sent = co_await (*outgoing)->sent();
+    if (outgoing && sent.cause == LLP_OK) {
+      ++c_.counters.proximal_ok;
+      c_.log.info("message of {} bytes from the instrument: taken by {}, reply of {} bytes, {:.3f} s",
+                  next.request_size, next.peer, size,
+                  std::chrono::duration<double>(Clock::now() - next.arrived).count());
+    } else {
+      ++c_.counters.proximal_failed;
+      c_.log.warning("reply of {} bytes from {} could not be written to the line: {}", size, next.peer,
+                     outgoing ? Context::words(sent) : outgoing.error().message);
+    }
+    writing_ = false;
+    if (c_.transaction_over) c_.transaction_over();
+    next.hold.release();
+    c_.changed.notify();
+  }
+}
+
+}  // namespace llp::core

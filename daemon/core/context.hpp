@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What the two servers of a line share. Not for use outside daemon/core.
+#pragma once
+
+#include <asio/any_io_executor.hpp>
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include "core/dead_letters.hpp"
+#include "core/duplicates.hpp"
+#include "core/event.hpp"
+#include "core/line_service.hpp"
+#include "core/scope.hpp"
+#include "core/transactor.hpp"
+
+namespace llp::core {
+
+// Whether the line takes messages: the sum of what several parts think.
+class Readiness {
+ public:
+  void attach(line::Line& line) {
+    line_ = &line;
+    line_->set_ready(ready_);
+    update();
+  }
+  void set_target(bool there) { set(target_, there); }    // there is an application to call
+  void set_up(bool up) { set(up_, up); }                  // one of them answers, as far as is known
+  void set_room(bool room) { set(room_, room); }          // answers can be written
+  void set_stopping() { set(stopping_, true); }
+  // A reply of the instrument is waited for: it must be able to come.
+  void expect(int change) {
+    expected_ += change;
+    update();
+  }
+  [[nodiscard]] bool ready() const noexcept { return ready_; }
+
+ private:
+  void set(bool& what, bool value) {
+    what = value;
+    update();
+  }
+  void update() {
+    const bool now = expected_ > 0 || (target_ && up_ && room_ && !stopping_);
+    if (std::exchange(ready_, now) != now && line_ != nullptr) line_->set_ready(now);
+  }
+
+  line::Line* line_ = nullptr;
+  bool target_ = false;
+  bool up_ = true;
+  bool room_ = true;
+  bool stopping_ = false;
+  int expected_ = 0;
+  bool ready_ = false;
+};
+
+struct Context {
+  Context(asio::any_io_executor e, LineConfig c, Logger l)
+      : executor(std::move(e)),
+        config(std::move(c)),
+        log(std::move(l)),
+        changed(executor),
+        scope(executor, log),
+        transactor(executor, config.runtime_dir / (config.name + ".lock"), changed, log),
+        duplicates({config.dup_window, config.dup_entries, config.dup_bytes}),
+        dead_letters(config.dead_letters, config.dead_letter_bytes) {}
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+
+  asio::any_io_executor executor;
+  const LineConfig config;
+  Logger log;
+  LineCounters counters;
+  std::unique_ptr<line::Line> line;
+  Event changed;  // something that anybody of this line may wait for
+  Scope scope;
+  Transactor transactor;
+  Readiness ready;
+  DuplicateStore duplicates;
+  DeadLetters dead_letters;
+  bool stopping = false;  // nothing new is begun
+  bool closed = false;    // everything ends
+
+  std::function<void()> first_message;     // the line has brought a message
+  std::function<void()> transaction_over;  // for lines that are left after each
+  std::function<void(Error)> failed;
+
+  // What the instrument is told about `cause` in words, for logs.
+  [[nodiscard]] static std::string words(const line::SendResult& result) {
+    return fmt::format("{}, {}", llp_cause_name(result.cause), llp_outcome_name(result.outcome));
+  }
+};
+
+}  // namespace llp::core

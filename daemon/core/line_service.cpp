@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "core/line_service.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "core/context.hpp"
+#include "core/distal.hpp"
+#include "core/proximal.hpp"
+#include "io/transaction_lock.hpp"
+#include "line/engine_line.hpp"
+
+namespace llp::core {
+
+namespace {
+
+// After stop_grace: for deliveries to end and their verdicts to be given.
+constexpr auto kDecideTime = std::chrono::seconds(1);
+
+Result<void> check_config(const LineConfig& config) {
+  const auto good = [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+           c == '-';
+  };
+  if (config.name.empty() || config.name.size() > 64 || !std::ranges::all_of(config.name, good)) {
+    return fail(Errc::invalid, fmt::format("line name '{}': use 1 to 64 of A-Z a-z 0-9 . _ -", config.name));
+  }
+  if (config.runtime_dir.empty()) return fail(Errc::invalid, "there is no directory for the line's locks");
+  if (config.retry_min <= std::chrono::nanoseconds::zero()) {
+    return fail(Errc::invalid, "retry_min must be more than 0");
+  }
+  if (config.dist && config.max_queue == 0) return fail(Errc::invalid, "max_queue must be at least 1");
+  return config.illp.validate();
+}
+
+}  // namespace
+
+struct LineService::Impl : std::enable_shared_from_this<Impl> {
+  Impl(asio::any_io_executor executor, LineConfig config, std::unique_ptr<line::Line> given, Logger log)
+      : c(std::move(executor), std::move(config), std::move(log)), proximal(c), distal(c) {
+    c.line = std::move(given);
+  }
+
+  Context c;
+  Proximal proximal;
+  Distal distal;
+  std::optional<io::RoleLock> role;
+  std::shared_ptr<line::Observer> observer;
+  std::string slave_name;
+  bool started = false;
+  bool listen_begun = false;
+  bool leaving = false;
+
+  static asio::awaitable<Result<void>> start(std::shared_ptr<Impl> self);
+  static asio::awaitable<void> stop(std::shared_ptr<Impl> self);
+  static asio::awaitable<void> listen_late(Impl& self);
+  static asio::awaitable<void> leave(Impl& self);
+
+  // Views of one owner, so that whoever holds a part holds the whole.
+  std::shared_ptr<Distal> shared_distal() { return {shared_from_this(), &distal}; }
+
+  Result<void> make_line() {
+    if (c.line) return {};
+    auto stream = io::make_stream(c.executor, c.config.port, c.config.stream, c.log);
+    if (!stream) return std::unexpected(std::move(stream.error()));
+    if (std::holds_alternative<io::Pty>(c.config.port)) slave_name = (*stream)->local_name();
+    line::EngineLineOptions options;
+    options.stop_grace = c.config.stop_grace;
+    options.observer = observer;
+    c.line = line::make_engine_line(c.executor, std::move(*stream), c.config.protocol, c.config.params,
+                                    std::move(options), c.log);
+    return {};
+  }
+
+  // The line's first message opens the way for applications.
+  void first_message() {
+    if (c.stopping || !c.config.dist || std::exchange(listen_begun, true)) return;
+    c.scope.spawn(listen_late(*this));
+  }
+
+  void transaction_over() {
+    if (!c.config.one_shot || c.stopping || std::exchange(leaving, true)) return;
+    c.transactor.set_held(true);
+    c.scope.spawn(leave(*this));
+  }
+
+  // Everything that waits returns, soon.
+  void close() noexcept {
+    c.stopping = true;
+    c.closed = true;
+    distal.refuse_new();
+    distal.abort_current();
+    proximal.abort();
+    if (c.line) c.line->close();
+    c.transactor.close();
+    c.changed.notify();
+  }
+};
+
+asio::awaitable<void> LineService::Impl::listen_late(Impl& self) {
+  auto up = co_await self.distal.listen(self.shared_distal());
+  if (!up && !self.c.stopping) {
+    self.c.log.error("{}", up.error().message);
+    if (self.c.failed) self.c.failed(std::move(up.error()));
+  }
+}
+
+// Between two transactions of a line that is left after each.
+asio::awaitable<void> LineService::Impl::leave(Impl& self) {
+  Context& c = self.c;
+  bool rests = false;
+  while (!rests && !c.closed) {
+    while (c.transactor.busy() && !c.closed) co_await c.changed.wait();
+    co_await c.line->rest();
+    rests = !c.transactor.busy();
+  }
+  if (!c.closed) c.line->disconnect();
+  self.leaving = false;
+  c.transactor.set_held(false);
+}
+
+asio::awaitable<Result<void>> LineService::Impl::start(std::shared_ptr<Impl> self) {
+  Context& c = self->c;
+  if (auto good = check_config(c.config); !good) co_return good;
+  auto role = io::RoleLock::take(c.config.runtime_dir / (c.config.name + ".server"));
+  if (!role) co_return std::unexpected(std::move(role.error()));
+  self->role = std::move(*role);
+  c.scope.set_owner(self);
+  c.first_message = [raw = self.get()] { raw->first_message(); };
+  c.transaction_over = [raw = self.get()] { raw->transaction_over(); };
+  auto up = self->make_line();
+  // A port in use shows before the line is touched.
+  if (up && c.config.dist && (c.config.serve_dist_at_once || !self->proximal.has_target())) {
+    self->listen_begun = true;
+    up = co_await self->distal.listen(self->shared_distal());
+  }
+  if (up) {
+    c.ready.set_target(self->proximal.has_target());
+    c.ready.attach(*c.line);
+    up = co_await c.line->start();
+  }
+  if (!up) {
+    self->close();
+    co_await c.scope.join();
+    while (self->distal.clients() > 0) co_await c.changed.wait();
+    self->role.reset();
+    co_return up;
+  }
+  self->started = true;
+  c.log.info("serving {}", c.line->describe());
+  c.scope.spawn(self->proximal.watch_begins());
+  c.scope.spawn(self->proximal.read());
+  c.scope.spawn(self->proximal.serve());
+  c.scope.spawn(self->proximal.write());
+  c.scope.spawn(self->proximal.probe());
+  c.scope.spawn(self->distal.run());
+  c.scope.spawn(self->distal.expire());
+  co_return Result<void>{};
+}
+
+asio::awaitable<void> LineService::Impl::stop(std::shared_ptr<Impl> self) {
+  Context& c = self->c;
+  if (!self->started) co_return;
+  if (!std::exchange(c.stopping, true)) {
+    const auto grace = later(Clock::now(), c.config.stop_grace);
+    c.ready.set_stopping();
+    self->proximal.refuse_new();
+    self->distal.refuse_new();
+    while (!(self->proximal.idle() && self->distal.idle()) && Clock::now() < grace) {
+      co_await c.changed.wait_until(grace);
+    }
+    // The rest is ended the protocol's way: refused, taken back, cancelled.
+    self->proximal.abort();
+    self->distal.abort_current();
+    const auto decided = later(Clock::now(), kDecideTime);
+    while (self->proximal.deciding() && Clock::now() < decided) co_await c.changed.wait_until(decided);
+    co_await c.line->stop();
+    self->close();
+  }
+  co_await c.scope.join();
+  while (self->distal.clients() > 0) co_await c.changed.wait();
+  self->role.reset();
+}
+
+LineService::LineService(asio::any_io_executor executor, LineConfig config, Logger log)
+    : LineService(std::move(executor), std::move(config), nullptr, std::move(log)) {}
+
+LineService::LineService(asio::any_io_executor executor, LineConfig config, std::unique_ptr<line::Line> line,
+                         Logger log)
+    : impl_(std::make_shared<Impl>(std::move(executor), std::move(config), std::move(line), std::move(log))) {}
+
+LineService::~LineService() {
+  impl_->c.failed = nullptr;
+  impl_->close();
+}
+
+asio::awaitable<Result<void>> LineService::start() { return Impl::start(impl_); }
+asio::awaitable<void> LineService::stop() { return Impl::stop(impl_); }
+void LineService::on_failure(std::function<void(Error)> handler) { impl_->c.failed = std::move(handler); }
+const LineCounters& LineService::counters() const noexcept { return impl_->c.counters; }
+line::Line& LineService::line() noexcept { return *impl_->c.line; }
+std::uint16_t LineService::dist_port() const noexcept { return impl_->distal.port(); }
+std::string LineService::slave_name() const { return impl_->slave_name; }
+std::vector<DeadLetter> LineService::take_dead_letters() { return impl_->c.dead_letters.take(); }
+void LineService::set_observer(std::shared_ptr<line::Observer> observer) {
+  impl_->observer = std::move(observer);
+}
+
+}  // namespace llp::core

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "core/scope.hpp"
+
+#include <asio/co_spawn.hpp>
+#include <exception>
+#include <utility>
+
+namespace llp::core {
+
+Scope::Scope(asio::any_io_executor executor, Logger log)
+    : executor_(std::move(executor)), log_(std::move(log)), ended_(executor_) {}
+
+void Scope::spawn(asio::awaitable<void> task) {
+  auto owner = owner_.lock();
+  if (!owner) return;  // being destroyed: there is nobody left to work for
+  ++active_;
+  asio::co_spawn(executor_, std::move(task),
+                 [this, owner = std::move(owner)](const std::exception_ptr& failure) {
+                   --active_;
+                   ended_.notify();
+                   if (!failure) return;
+                   try {
+                     std::rethrow_exception(failure);
+                   } catch (const std::exception& e) {
+                     log_.error("ended by an error: {}", e.what());
+                   }
+                 });
+}
+
+asio::awaitable<void> Scope::join() {
+  while (active_ > 0) co_await ended_.wait();
+}
+
+}  // namespace llp::core
