@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The word-at-a-time loops beside plain ones: same result for every byte value
+// at every place.
+#include <gtest/gtest.h>
+
+#include <random>
+#include <vector>
+
+extern "C" {
+#include "proto/scan.h"
+}
+
+namespace {
+
+using Bytes = std::vector<u8>;
+
+bool special(u8 c) {
+  return (c >= 0x01 && c <= 0x06) || c == 0x10 || (c >= 0x15 && c <= 0x17);
+}
+
+u8 xor_of(const Bytes& b, std::size_t n) {
+  u8 x = 0;
+  for (std::size_t i = 0; i < n; ++i) x ^= b[i];
+  return x;
+}
+
+// Calls f with every byte value at every place of texts of 0 to 40 bytes, and
+// with random bytes before it.
+template <class F>
+void every_place(F f) {
+  std::mt19937 rng(1);
+  for (std::size_t size = 0; size <= 40; ++size) {
+    Bytes text(size);
+    for (std::size_t at = 0; at < size; ++at) {
+      for (unsigned value = 0; value < 256; ++value) {
+        for (auto& c : text) c = static_cast<u8>(rng() % 3 ? 0x20 + rng() % 0xe0 : rng() % 0x20);
+        text[at] = static_cast<u8>(value);
+        f(text);
+      }
+    }
+    if (size == 0) f(text);
+  }
+}
+
+TEST(Scan, X328SpecialsAreTheTenCharactersThatTextMustNotHold) {
+  for (unsigned c = 0; c < 256; ++c) EXPECT_EQ(llp_x328_special(static_cast<u8>(c)), special(static_cast<u8>(c))) << c;
+}
+
+TEST(Scan, X328CopyStopsAtTheFirstSpecial) {
+  every_place([](const Bytes& text) {
+    std::size_t want = 0;
+    while (want < text.size() && !special(text[want])) ++want;
+    Bytes to(text.size() + 8, 0xee);
+    u64 acc = 0;
+    ASSERT_EQ(llp_copy_text_x328(to.data(), text.data(), text.size(), &acc), want);
+    ASSERT_TRUE(std::equal(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(want), to.begin()));
+    ASSERT_EQ(llp_fold(acc), xor_of(text, want));
+    ASSERT_EQ(llp_find_special(text.data(), text.size()), want);
+    ASSERT_EQ(to[want], 0xee) << "wrote past what it took";
+  });
+}
+
+TEST(Scan, CopyStopsAtEitherMark) {
+  every_place([](const Bytes& text) {
+    std::size_t want = 0;
+    while (want < text.size() && text[want] != 0x0b && text[want] != 0x1c) ++want;
+    Bytes to(text.size() + 8, 0xee);
+    u64 acc = 0;
+    ASSERT_EQ(llp_copy_text_2(to.data(), text.data(), text.size(), 0x0b, 0x1c, &acc), want);
+    ASSERT_TRUE(std::equal(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(want), to.begin()));
+    ASSERT_EQ(llp_fold(acc), xor_of(text, want));
+    ASSERT_EQ(llp_find_2(text.data(), text.size(), 0x0b, 0x1c), want);
+    ASSERT_EQ(to[want], 0xee);
+  });
+}
+
+TEST(Scan, FindsControlCharactersOtherThanCr) {
+  every_place([](const Bytes& text) {
+    std::size_t want = 0;
+    while (want < text.size() && (text[want] >= 0x20 || text[want] == 0x0d)) ++want;
+    ASSERT_EQ(llp_find_control(text.data(), text.size()), want);
+  });
+}
+
+TEST(Scan, CopyXorTakesAll) {
+  every_place([](const Bytes& text) {
+    Bytes to(text.size() + 1, 0xee);
+    u64 acc = 0;
+    llp_copy_xor(to.data(), text.data(), text.size(), &acc);
+    ASSERT_TRUE(std::equal(text.begin(), text.end(), to.begin()));
+    ASSERT_EQ(llp_fold(acc), xor_of(text, text.size()));
+    ASSERT_EQ(to[text.size()], 0xee);
+  });
+}
+
+}  // namespace
