@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "config/line_options.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+#include <vector>
+
+#include "config/text.hpp"
+
+namespace llp::config {
+
+namespace {
+
+using core::LineConfig;
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+enum class Scaled : bool { no, yes };
+
+// A time. `field` gives the place of it in a LineConfig, which may count
+// nanoseconds or milliseconds.
+template <class Field>
+LineOption time(std::string name, Field field, Duration min, Duration max, Scaled scales, std::string help) {
+  LineOption option{std::move(name), "TIME", {}, std::move(help), {}, {}, {}};
+  option.allowed = fmt::format("{} to {}", format_duration(min), format_duration(max));
+  option.set = [field, min, max](LineConfig& config, std::string_view text) -> Result<void> {
+    const auto value = parse_duration(text, min, max);
+    if (!value) return std::unexpected(value.error());
+    auto& place = field(config);
+    place = std::chrono::ceil<std::remove_reference_t<decltype(place)>>(*value);
+    return {};
+  };
+  option.get = [field](const LineConfig& config) { return format_duration(field(config)); };
+  if (scales == Scaled::yes) {
+    option.scale = [field](LineConfig& config, Scale scale) {
+      auto& place = field(config);
+      place = std::chrono::ceil<std::remove_reference_t<decltype(place)>>(scaled(place, scale));
+    };
+  }
+  return option;
+}
+
+template <class Field>
+LineOption number(std::string name, Field field, std::uint64_t min, std::uint64_t max, std::string help) {
+  LineOption option{std::move(name), "N", fmt::format("{} to {}", min, max), std::move(help), {}, {}, {}};
+  option.set = [field, min, max](LineConfig& config, std::string_view text) -> Result<void> {
+    const auto value = parse_unsigned(text, min, max);
+    if (!value) return std::unexpected(value.error());
+    auto& place = field(config);
+    place = static_cast<std::remove_reference_t<decltype(place)>>(*value);
+    return {};
+  };
+  option.get = [field](const LineConfig& config) { return fmt::format("{}", field(config)); };
+  return option;
+}
+
+template <class Field>
+LineOption flag(std::string name, Field field, std::string help) {
+  LineOption option{std::move(name), {}, "yes or no", std::move(help), {}, {}, {}};
+  option.set = [field](LineConfig& config, std::string_view text) -> Result<void> {
+    const auto value = parse_yes_no(text);
+    if (!value) return std::unexpected(value.error());
+    field(config) = *value;
+    return {};
+  };
+  option.get = [field](const LineConfig& config) { return std::string(field(config) ? "yes" : "no"); };
+  return option;
+}
+
+template <class Field>
+LineOption choice(std::string name, Field field, std::string choices, std::string help) {
+  LineOption option{std::move(name), choices, one_of(split(choices, '|')), std::move(help), {}, {}, {}};
+  option.set = [field, choices](LineConfig& config, std::string_view text) -> Result<void> {
+    const auto value = parse_choice(text, choices);
+    if (!value) return std::unexpected(value.error());
+    auto& place = field(config);
+    place = static_cast<std::remove_reference_t<decltype(place)>>(*value);
+    return {};
+  };
+  option.get = [field, choices](const LineConfig& config) {
+    return split(choices, '|').at(static_cast<std::size_t>(field(config)));
+  };
+  return option;
+}
+
+// Reads and sets the field of a config, constant or not.
+#define FIELD(member) [](auto& config) -> auto& { return config.member; }
+
+// Two fields that are one thing to people: kept alive alike on the line and
+// towards the applications.
+template <class Field, class Other>
+LineOption both(LineOption option, Field field, Other other) {
+  option.set = [set = std::move(option.set), field, other](LineConfig& config,
+                                                           std::string_view text) -> Result<void> {
+    if (auto done = set(config, text); !done) return done;
+    auto& place = other(config);
+    using Place = std::remove_reference_t<decltype(place)>;
+    if constexpr (std::is_arithmetic_v<Place>) {
+      place = static_cast<Place>(field(config));
+    } else {
+      place = std::chrono::ceil<Place>(field(config));
+    }
+    return {};
+  };
+  return option;
+}
+
+std::vector<LineOption> make_table() {
+  std::vector<LineOption> t;
+  const auto sec = [](int n) { return Duration(seconds(n)); };
+  const Duration ms1 = milliseconds(1);
+  const Duration hour = hours(1);
+  const Duration day = hours(24);
+
+  t.push_back(
+      choice("commit", FIELD(commit), "received|sent",
+             "when a message from the line counts as safe: the application's whole reply was read, or the "
+             "bytes are with its host (may lose messages)"));
+  t.push_back(choice("ready", FIELD(ready), "always|target_up",
+                     "take messages always, or refuse bids while no application answers"));
+  t.push_back(choice(
+      "check", FIELD(illp.check), "none|hl7|auto",
+      "what a whole message must look like: anything; MSH, FHS or BHS first and CR last; or this where "
+      "the line carries HL7"));
+  t.push_back(
+      choice("oob", FIELD(illp.oob), "yes|none",
+             "whether urgent data is sent to applications; none: restart and cancel are both a reset"));
+
+  t.push_back(number("max_connections", FIELD(max_connections), 1, 10000, "connections at dist at once"));
+  t.push_back(number("max_queue", FIELD(max_queue), 1, 100000, "requests that wait for the line"));
+  t.push_back(time("queue_timeout", FIELD(queue_timeout), ms1, day, Scaled::yes,
+                   "a request waits so long for the line"));
+  t.push_back(time("dup_window", FIELD(dup_window), ms1, day, Scaled::yes,
+                   "how long a message is remembered to know its repeat"));
+  t.push_back(number("dup_entries", FIELD(dup_entries), 1, 1000000, "messages remembered for that"));
+  t.push_back(
+      number("dead_letters", FIELD(dead_letters), 0, 100000, "late replies and the like kept in memory"));
+  t.push_back(time("stop_grace", FIELD(stop_grace), ms1, sec(60), Scaled::yes,
+                   "at the end, how long the transaction in hand may take"));
+
+  t.push_back(both(time("connect_timeout", FIELD(illp.connect_timeout), ms1, hour, Scaled::yes,
+                        "one attempt to connect, to an application or to the line"),
+                   FIELD(illp.connect_timeout), FIELD(stream.connect_timeout)));
+  t.push_back(
+      number("connect_tries", FIELD(illp.connect_tries), 1, 1000, "rounds over the applications' addresses"));
+  t.push_back(time("connect_pause", FIELD(illp.connect_pause), Duration::zero(), hour, Scaled::yes,
+                   "pause between these rounds"));
+  t.push_back(time("idle_timeout", FIELD(illp.idle_timeout), ms1, day, Scaled::yes,
+                   "an application sends or takes nothing in mid message for so long: given up"));
+  t.push_back(time("drain_time", FIELD(illp.drain_time), ms1, sec(60), Scaled::yes,
+                   "after a cancel, how long the other end may take to close"));
+  t.push_back(both(time("keepalive_idle", FIELD(illp.keepalive_idle), sec(1), sec(32767), Scaled::no,
+                        "TCP: silence before the other end's host is probed"),
+                   FIELD(illp.keepalive_idle), FIELD(stream.keepalive_idle)));
+  t.push_back(both(time("keepalive_interval", FIELD(illp.keepalive_interval), sec(1), sec(32767), Scaled::no,
+                        "TCP: time between probes"),
+                   FIELD(illp.keepalive_interval), FIELD(stream.keepalive_interval)));
+  t.push_back(
+      both(number("keepalive_count", FIELD(illp.keepalive_count), 1, 127, "TCP: probes without an answer"),
+           FIELD(illp.keepalive_count), FIELD(stream.keepalive_probes)));
+  t.push_back(both(time("user_timeout", FIELD(illp.user_timeout), sec(1), day, Scaled::no,
+                        "TCP: sent data that the other end's host does not confirm for so long"),
+                   FIELD(illp.user_timeout), FIELD(stream.user_timeout)));
+
+  t.push_back(flag("wait_for_device", FIELD(stream.wait_for_device),
+                   "wait for a serial port that is missing or locked, instead of failing"));
+  t.push_back(flag("low_latency", FIELD(stream.low_latency), "ask the serial port's driver for low latency"));
+  t.push_back(time("reopen_max", FIELD(stream.reopen_max), ms1, hour, Scaled::yes,
+                   "longest pause between attempts to open a serial port that has gone"));
+  t.push_back(time("backoff_max", FIELD(stream.backoff_max), ms1, hour, Scaled::yes,
+                   "longest pause between attempts to connect to the line"));
+  LineOption mode{
+      "socket_mode", "MODE", "0 to 777, octal", "permissions of a UNIX socket that is the line", {}, {}, {}};
+  mode.set = [](LineConfig& config, std::string_view text) -> Result<void> {
+    const auto value = parse_mode(text);
+    if (!value) return std::unexpected(value.error());
+    config.stream.socket_mode = *value;
+    return {};
+  };
+  mode.get = [](const LineConfig& config) { return fmt::format("{:04o}", config.stream.socket_mode); };
+  t.push_back(std::move(mode));
+  return t;
+}
+
+#undef FIELD
+
+}  // namespace
+
+std::span<const LineOption> line_options() {
+  static const std::vector<LineOption> table = make_table();
+  return table;
+}
+
+const LineOption* find_line_option(std::string_view name) {
+  std::string wanted(name);
+  std::ranges::replace(wanted, '-', '_');
+  const auto all = line_options();
+  const auto found = std::ranges::find(all, wanted, &LineOption::name);
+  return found == all.end() ? nullptr : &*found;
+}
+
+std::string long_name(const LineOption& option) {
+  std::string name = option.name;
+  std::ranges::replace(name, '_', '-');
+  return name;
+}
+
+}  // namespace llp::config

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// llpd's configuration files (TOML, llpd.toml(5)).
+#pragma once
+
+#include <expected>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "config/values.hpp"
+#include "core/line_service.hpp"
+
+namespace llp::config {
+
+// What becomes of a line that cannot be started or that ended by an error.
+enum class OnFailure : std::uint8_t {
+  retry,  // it is tried again after retry_interval; the others go on
+  exit,   // llpd ends
+};
+
+struct DaemonConfig {
+  std::filesystem::path runtime_dir;  // empty: the default
+  std::filesystem::path pid_file;     // empty: none
+  OnFailure on_failure = OnFailure::retry;
+  Duration retry_interval = std::chrono::seconds(30);
+  std::vector<core::LineConfig> lines;  // scaled; runtime_dir and pool not set
+};
+
+// One file's text, for errors and tests.
+struct ConfigSource {
+  std::string file;
+  std::string text;
+};
+
+// Reads all of them into one configuration, or returns every error that can be
+// seen: "FILE:LINE: KEY: what is wrong and what is allowed" (Errc::invalid).
+// `scale` overrides the files' time_scale.
+[[nodiscard]] std::expected<DaemonConfig, std::vector<Error>> parse_config(
+    std::span<const ConfigSource> sources, std::optional<Scale> scale = {});
+
+// The text of a file, or of every *.toml in a directory, in the order of their
+// names. A file may have at most 1 MiB.
+[[nodiscard]] Result<std::vector<ConfigSource>> read_config(const std::filesystem::path& path);
+
+// Every key of a [line.NAME] table.
+[[nodiscard]] std::vector<std::string> line_keys();
+
+}  // namespace llp::config
