@@ -28,6 +28,7 @@ struct llp_rx_state {
 	u32 id;			/* its id; 0: none begun */
 	u32 next_id;
 	u8 begun;		/* LLP_EV_BEGIN was given */
+	u8 coming;		/* a block arrives that may become a message */
 	struct llp_match_scan scan;
 	u64 digest;		/* running, where the protocol keeps one; 0 at the start */
 	u64 last_digest;	/* of the last accepted message, for LLP_END_REPEAT */
@@ -95,60 +96,110 @@ struct llp_pending {
 	u32 msg_len;
 };
 
-/* X3.28: see x328.c */
+/* X3.28: see x328.h */
 struct llp_x328 {
-	u8 state;
-	/* receive: sequence and block recogniser */
-	u8 dec;			/* decoder state */
-	u8 seq;			/* sequence that waits for its TERM */
-	u8 flagged, overlong, heading, prefix;
+	u8 state;		/* enum x328_state */
+	/* recogniser */
+	u8 dec;			/* enum x328_dec */
+	u8 seq, seq_num;	/* sequence that waits for its CR */
+	u8 junk[16];		/* bytes that may be a prefix or garbage */
+	u8 junk_len;
+	u8 run;			/* printable ones among the last, up to 16 */
+	u8 burst;		/* this burst of garbage was counted */
+	u8 garbled;		/* master: garbage in place of an answer, waiting for quiet */
+	/* block being received */
+	u8 flagged, format, overlong, overmsg;
+	u8 heading, heading_len, heading_acc;
+	u8 hdr_len, bcc_len, end;
 	u8 hdr[6];		/* BLK and TL as received */
 	u8 bcc[2];
-	u8 hdr_len, bcc_len, end;
 	u32 text_len;
-	u64 xor_acc, heading_acc;
-	/* master */
-	u32 id;			/* message in transfer; 0: none */
-	u32 len;		/* its length */
-	u32 sub_flags;
-	u32 off, blk_len;	/* present block */
-	u8 vs, tx, nm, nn, contentions, enq_seen;
-	u8 lastrx, dirty, linecheck, abort, last_sent, nak_last, blk_end, quiet_kind;
-	u8 cont_from;		/* CONT was entered by contention */
+	u64 acc;
+	/* message in transfer */
+	u32 id;			/* 0: none */
+	u32 len;
+	u32 off, blk_len, next;	/* present block, where the next begins */
+	u8 vs;			/* its number */
+	u8 last;		/* it is the last */
+	u8 tail_out;		/* it was handed out to its end */
+	u8 unsure;		/* an answer to it may have been lost */
+	u8 abort;		/* local abort: end at the next answer */
+	u8 lastrx;		/* last valid answer, ACK or RINT (enum x328_seq) */
+	u8 early, early_num;	/* answer that came while the block was being handed out */
+	u8 enq_seen;
+	u8 rint_stop;		/* reverse interrupt: leave the line to the other station */
+	u16 tx;			/* times it was sent */
+	u16 nn, nm, contentions, requeues;
+	/* bids */
+	u8 await;		/* start timer A when the transmitter is empty */
+	u8 dirty;		/* prefix the next ENQ with EOT */
+	u8 linecheck;
+	u8 contended;		/* CONT was entered by contention */
 	u8 cooldown;		/* bid taken back: no new one until A has run out */
-	u8 rint_stop;
 	/* slave */
-	u8 vr, last, last_end, resp, resp_pos, open, naks, rint_want, rint_sent, refuse;
-	u8 room_wait;
-	u32 last_len, last_check;
-	u64 last_digest;
-	u64 no_bid_until;
+	u8 vr;			/* number expected */
+	u8 got, got_end, got_check;	/* block accepted last: number, ETB or ETX, BCC */
+	u8 resp;		/* response sent last */
+	u8 resp_pos;		/* positive response to the block accepted last */
+	u8 room;		/* enum x328_room */
+	u8 gains;		/* NAKs sent for want of room */
+	u8 due;			/* the wait for verdict or room ended inside a block */
+	u8 refuse;		/* answer the next block with EOT */
+	u8 rint_want, rint_sent;
+	u16 naks;		/* in a row */
+	u32 got_len;
+	u64 got_digest;
 };
 
-/* HLLP: see hllp.c */
+/* HLLP: see hllp.h */
 struct llp_served {
-	u32 id;			/* 0: free */
-	u32 len;
+	u32 id;
+	u32 len;		/* of the data on the wire */
 	u64 digest;
+	u8 vv[2];		/* its version, for a refusal */
+	u8 answer;		/* accepted, a reply will be submitted */
+	u8 bound;		/* the message in transfer is that reply */
 };
 
 struct llp_hllp {
-	u8 dec;
-	u8 hdr[5];
-	u8 hdr_len, tail_skip, flagged, overlong, void_seen, drain, nak_reason;
-	u8 vv[2];		/* of the block being answered */
-	u8 scope;		/* last accepted, for xor_scope=auto */
-	u8 lost_run;
-	u64 acc;
+	/* receiving */
+	u8 dec;			/* enum hllp_dec */
+	u8 hdr[5], hdr_len;
+	u8 skip;		/* reason for which the block is bad already, 0: none */
+	u8 fv;			/* enum llp_verdict_frame of the block */
+	u8 check;		/* its checksum over head and data, 0: none */
+	u8 lost_run;		/* bytes were lost since the last block */
+	u8 after_block;		/* nothing but fill came since the last block */
+	u8 hold;		/* may be a repeat: no message is begun yet */
+	u8 repeat;		/* flow: the message is void, its repeat is awaited */
+	u8 scope;		/* enum llp_hllp_scope accepted last */
+	u8 cr_due, stuff_bad, sep, sep_pos;
+	u32 run;		/* bytes since the last CR */
+	u32 body;		/* bytes after the head, trailer included */
+	u32 hold_len;		/* data of the longest that it may be a repeat of */
+	u64 acc;		/* check over the block so far */
+	u64 digest;		/* of the data that was passed on */
+	/* NAK that waits for silence */
+	u8 drain;		/* its reason, 0: none */
+	u8 drain_vv[2];
+	u8 reply_vv[2];		/* version of the last reply received */
+	/* serving */
+	u8 n_served;
+	struct llp_served served[LLP_SERVED_MAX];	/* oldest first */
 	/* sending */
-	u32 id, len, sub_flags;	/* block in transfer */
-	u8 tries, sent, abort, defer;
-	u32 last_block;		/* id of the D block sent last: a NAK answers it */
-	u32 kept_id, kept_len;	/* last reply, kept for a resend */
-	u8 kept_tries, kept_busy;
-	u32 req_len;		/* of the outstanding request, for resends */
-	u8 req_tries, expect_repeat, nak_seen, naks_own;
-	struct llp_served served[LLP_SERVED_MAX];
+	u8 state;		/* enum hllp_send */
+	u8 cur;			/* enum hllp_kind being transmitted */
+	u8 last;		/* enum hllp_kind transmitted before it: what a NAK answers */
+	u8 due_req, due_kept;	/* to be sent again */
+	u8 abort;		/* the message in transfer ends with its block */
+	u8 is_reply;		/* the message in transfer is a reply */
+	u8 retry;		/* it was begun on a connection that is gone */
+	u8 whole;		/* it went out to its last byte there */
+	u8 req_tries, req_unsure, kept_tries;
+	u8 kept_drop;		/* let the kept reply go when its block is out */
+	u32 id, len;		/* message in transfer; id 0: none */
+	u32 req_id, req_len;	/* the last request */
+	u32 kept_id, kept_len;	/* the last reply */
 };
 
 /* MLLP: see mllp.h */
