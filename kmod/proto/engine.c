@@ -420,8 +420,12 @@ void llp_msg_cancel(struct llp_engine *e, struct llp_io *io, enum llp_cause caus
 	bool begun = e->rx.begun;
 
 	rx_clear(e);
-	if (!begun)
+	if (!begun) {
+		/* It was no message: a time-out that waited for it is due now. */
+		if (e->exch.expired && !e->rx.coming && !e->exch.reply)
+			llp_exch_resume(e);
 		return;
+	}
 	llp_count(e, LLP_C_RX_CANCELLED);
 	emit(io, &ev);
 	llp_exch_resume(e);
@@ -552,7 +556,7 @@ u64 llp_fingerprint(const struct llp_engine *e, u64 now)
 		h = llp_mix(h, rel == LLP_NEVER ? rel : rel > shift ? rel - shift : 0);
 	}
 	h = llp_mix(h, (u64)s->rx.fill << 32 | s->rx.good);
-	h = llp_mix(h, (u64)s->rx.total << 8 | s->rx.begun);
+	h = llp_mix(h, (u64)s->rx.total << 8 | s->rx.begun | (u64)s->rx.coming << 1);
 	h = llp_mix(h, s->rx.digest);
 	h = llp_mix(h, s->rx.last_digest ^ s->rx.last_len);
 	h = llp_mix(h, s->rx.ended_id == s->rx.next_id ? s->rx.ended_digest : 0);

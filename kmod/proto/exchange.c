@@ -287,10 +287,11 @@ void llp_exch_timeout(struct llp_engine *e, struct llp_io *io, const struct llp_
 		return;
 	if (x->expect == LLP_EXPECT_NONE) {
 		finish(e, io, LLP_OK, x->outcome);
+		llp_exch_kick(e, io);
 		return;
 	}
 	/* What is on its way now may be the reply; so may be what waits for its verdict. */
-	if ((e->rx.begun || x->reply) && e->now < x->limit) {
+	if ((e->rx.begun || e->rx.coming || x->reply) && e->now < x->limit) {
 		x->expired = 1;
 		if (x->limit != LLP_NEVER)
 			e->timer[LLP_T_EXCHANGE] = x->limit;
