@@ -56,11 +56,13 @@ static void reset_block(struct llp_engine *e)
 	m->reply = 0;
 	m->digest = 0;
 	m->hold = mllp_r2(e) && mllp_hold(e);
+	e->rx.coming = m->hold;
 }
 
 static void to_idle(struct llp_engine *e)
 {
 	e->u.m.dec = MLLP_IDLE;
+	e->rx.coming = 0;
 	llp_disarm(e, MLLP_T_IN);
 	llp_disarm(e, MLLP_T_FS);
 }
@@ -72,8 +74,10 @@ void mllp_dec_bad(struct llp_engine *e, struct llp_io *io, enum llp_cause cause,
 
 	m->bad = cause;
 	m->bad_verdict = fv;
-	m->bad_len = mllp_text_len(e);
+	/* Refused at whatever point: how much had come by then depends on the reads. */
+	m->bad_len = fv == LLP_FV_BUSY ? 0 : mllp_text_len(e);
 	m->reply = 0;
+	e->rx.coming = 0;
 	llp_msg_cancel(e, io, cause);
 }
 

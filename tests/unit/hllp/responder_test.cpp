@@ -1,0 +1,603 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// The responding system: every row of its table; when NAKs go out; flow-through.
+#include "hllp/hllp_fixture.hpp"
+
+namespace llp::test::hllp {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+const std::string kBad = raw('D', 23, kM, kBadXorTrailer);
+
+TEST(HllpResponder, WorkedExample) {
+  auto s = serving();
+  EXPECT_THAT(s->texts(), ElementsAre(kM));
+  EXPECT_EQ(s->state(), "serving");
+  EXPECT_FALSE(s->idle());
+  EXPECT_EQ(s->submit(1, kA, LLP_SUBMIT_REPLY), 0);
+  EXPECT_EQ(s->take(), D(kA));
+  EXPECT_EQ(s->result(1).sent, 1);
+  EXPECT_TRUE(s->idle());
+}
+
+TEST(HllpResponder, WorkedExampleChecksumErrorNakResend) {
+  auto s = station();
+  s->feed(kBad);
+  EXPECT_EQ(to_hex(s->take()), "0B 4E 32 33 0D 58 30 30 30 30 36 30 31 37 1C 0D");
+  s->feed(D(kM));
+  EXPECT_THAT(s->texts(), ElementsAre(kM));
+  EXPECT_EQ(s->take(), "");
+}
+
+TEST(HllpResponder, IdleNakResendsTheLastReplyUpToNr) {
+  auto s = serving();
+  s->submit(1, kA, LLP_SUBMIT_REPLY);
+  s->take();
+  for (int i = 0; i < 5; i++) {
+    s->feed(N('X'));
+    EXPECT_EQ(s->take(), D(kA)) << i;
+    EXPECT_EQ(s->result(1).done, 0);
+  }
+  s->feed(N('X'));
+  EXPECT_EQ(s->take(), "");
+  EXPECT_EQ(s->result(1).done, 1);
+  EXPECT_EQ(s->result(1).done_outcome, LLP_OUT_TRANSMITTED);
+  s->feed(N('X'));
+  EXPECT_EQ(s->take(), "");
+  EXPECT_EQ(s->count(LLP_C_UNEXPECTED), 1u);
+}
+
+TEST(HllpResponder, LastReplyIsKeptUntilTr) {
+  auto s = serving();
+  s->submit(1, kA, LLP_SUBMIT_REPLY);
+  s->take();
+  s->advance(60 * kSec - 1);
+  EXPECT_EQ(s->result(1).done, 0);
+  s->advance(1);
+  EXPECT_EQ(s->result(1).done, 1);
+  s->feed(N('X'));
+  EXPECT_EQ(s->take(), "");
+}
+
+TEST(HllpResponder, LastReplyIsKeptUntilTheNextGoodBlock) {
+  auto s = serving();
+  s->submit(1, kA, LLP_SUBMIT_REPLY);
+  s->take();
+  s->feed(kBad);
+  EXPECT_EQ(s->take(), N('X'));
+  EXPECT_EQ(s->result(1).done, 0);
+  s->feed(D("next"));
+  EXPECT_EQ(s->result(1).done, 1);
+  s->feed(N('X'));
+  EXPECT_EQ(s->take(), "");
+}
+
+TEST(HllpResponder, LastReplyIsReleasedByTheNextReply) {
+  auto s = serving();
+  s->feed(D("two"));
+  s->submit(1, kA, LLP_SUBMIT_REPLY);
+  s->submit(2, "second", LLP_SUBMIT_REPLY);
+  s->take();
+  EXPECT_EQ(s->result(1).done, 1);
+  EXPECT_EQ(s->result(2).done, 0);
+  s->feed(N('X'));
+  EXPECT_EQ(s->take(), D("second"));
+}
+
+TEST(HllpResponder, ReleaseWhileTheReplyIsOnItsWayAgain) {
+  for (int how = 0; how < 3; how++) {
+    auto s = serving();
+    s->submit(1, kA, LLP_SUBMIT_REPLY);
+    s->take();
+    s->auto_pull = false;
+    s->feed(N('X'));
+    if (how == 0) s->feed(D("next"));
+    if (how == 1) s->abort(1);
+    if (how == 2) s->advance(29 * kSec);
+    EXPECT_EQ(s->result(1).done, 0);  // its text is still wanted
+    EXPECT_EQ(s->pull(), D(kA));
+    s->tx_empty();
+    EXPECT_EQ(s->result(1).done, how < 2 ? 1 : 0);
+    s->advance(60 * kSec);
+    EXPECT_EQ(s->result(1).done, 1);
+  }
+}
+
+TEST(HllpResponder, NakWhileTheReplyIsOnItsWayAgainIsIgnored) {
+  auto s = serving();
+  s->submit(1, kA, LLP_SUBMIT_REPLY);
+  s->take();
+  s->auto_pull = false;
+  s->feed(N('X'));
+  s->feed(N('X'));
+  EXPECT_EQ(s->pull(), D(kA));
+  s->tx_empty();
+  EXPECT_EQ(s->pull(), "");
+}
+
+TEST(HllpResponder, KeptReplyIsReleasedByHangupAndAbort) {
+  auto s = serving();
+  s->submit(1, kA, LLP_SUBMIT_REPLY);
+  s->hangup(false);
+  EXPECT_EQ(s->result(1).done, 1);
+  auto t = serving();
+  t->submit(1, kA, LLP_SUBMIT_REPLY);
+  t->abort(1);
+  EXPECT_EQ(t->result(1).done, 1);
+}
+
+TEST(HllpResponder, NothingIsKeptWithoutRetries) {
+  auto s = serving({{"send_retries", "0"}});
+  s->submit(1, kA, LLP_SUBMIT_REPLY);
+  EXPECT_EQ(s->result(1).done, 1);
+}
+
+TEST(HllpResponder, NakForTheReplyBeforeOurNextRequest) {
+  auto s = serving({{"match", "msa"}});
+  s->submit(1, kA, LLP_SUBMIT_REPLY);
+  s->take();
+  s->auto_pull = false;
+  s->submit(2, kM, 0);
+  s->feed(N('X'));  // the request is not out yet: it is for the reply
+  EXPECT_EQ(s->pull(), D(kM));
+  s->tx_empty();
+  EXPECT_EQ(s->result(1).done, 1);
+}
+
+TEST(HllpResponder, NakBetweenReplyAndQueuedRequest) {
+  auto s = serving({{"match", "msa"}});
+  s->auto_empty = false;
+  s->submit(1, kA, LLP_SUBMIT_REPLY);
+  EXPECT_EQ(s->take(), D(kA));
+  s->feed(N('C'));  // before the transmitter is reported empty
+  EXPECT_EQ(s->take(), D(kA));
+  EXPECT_EQ(s->result(1).sent, 1);
+}
+
+TEST(HllpResponder, ReplyOfLengthZeroSendsNothing) {
+  auto s = station();
+  s->verdict_policy = LLP_ACCEPT;
+  s->feed(D(kM));
+  EXPECT_EQ(s->take(), "");
+  EXPECT_TRUE(s->idle());
+}
+
+TEST(HllpResponder, RejectIsNakG) {
+  auto s = station();
+  s->verdict_policy = LLP_REJECT;
+  s->feed(D(kM, 21));
+  EXPECT_EQ(s->take(), N('G', 21));
+  EXPECT_EQ(s->count(LLP_C_NAK_BUSY), 1u);
+  EXPECT_TRUE(s->idle());
+}
+
+TEST(HllpResponder, ForgetSaysNothing) {
+  auto s = station();
+  s->verdict_policy = LLP_FORGET;
+  s->feed(D(kM));
+  EXPECT_EQ(s->take(), "");
+  EXPECT_TRUE(s->idle());
+  EXPECT_EQ(s->verdict(77, LLP_REJECT), LLP_ACKNOWLEDGED);  // of nothing
+  EXPECT_EQ(s->take(), "");
+}
+
+TEST(HllpResponder, BusyDuplicateIsDropped) {
+  auto s = serving();
+  s->feed(D(kM));
+  EXPECT_EQ(s->messages.size(), 1u);
+  EXPECT_EQ(s->count(LLP_C_DUPLICATES), 1u);
+  EXPECT_EQ(s->take(), "");
+  EXPECT_EQ(s->transcript("begin"), "begin 1\n");
+  s->feed(D("MSH|^~\\&|B\rPID|1\r"));  // as long, but another
+  EXPECT_EQ(s->messages.size(), 2u);
+  s->feed(D(kM, 21));  // another version, same data
+  EXPECT_EQ(s->count(LLP_C_DUPLICATES), 2u);
+}
+
+TEST(HllpResponder, AnsweredMessageIsNoDuplicateAnyMore) {
+  auto s = serving();
+  s->submit(1, kA, LLP_SUBMIT_REPLY);
+  s->feed(D(kM));
+  ASSERT_EQ(s->messages.size(), 2u);
+  EXPECT_TRUE(s->messages[1].flags & LLP_END_REPEAT);
+}
+
+TEST(HllpResponder, DuplicateInFlowIsCancelledIfItHadToBegin) {
+  const std::string text(200, 'x');
+  auto s = station({{"flow", "yes"}});
+  s->fixed_buffer = true;
+  s->verdict_policy = LLP_ACCEPT_ANSWER;
+  s->feed(D(text));
+  s->feed(D(text));
+  EXPECT_EQ(s->messages.size(), 1u);
+  ASSERT_EQ(s->cancelled.size(), 1u);
+  EXPECT_EQ(s->cancelled[0].second, LLP_CAUSE_SUPERSEDED);
+  auto g = station({{"flow", "yes"}});
+  g->verdict_policy = LLP_ACCEPT_ANSWER;
+  g->feed(D(text) + D(text) + D(text + "y") + D(std::string(3000, 'z')) + D(std::string(3000, 'z')));
+  EXPECT_EQ(g->messages.size(), 3u);
+  EXPECT_THAT(g->cancelled, IsEmpty());
+}
+
+TEST(HllpResponder, BusyQueueThenB) {
+  auto s = station();
+  s->verdict_policy = LLP_ACCEPT_ANSWER;
+  for (int i = 0; i < 8; i++) s->feed(D("m" + std::to_string(i)));
+  EXPECT_EQ(s->take(), "");
+  EXPECT_EQ(s->messages.size(), 8u);
+  s->feed(D("m8"));
+  EXPECT_EQ(s->take(), N('B'));
+  EXPECT_EQ(s->messages.size(), 8u);
+  s->feed(D("m3"));  // a duplicate is one all the same
+  EXPECT_EQ(s->take(), "");
+  // Answers go to the oldest first.
+  s->submit(1, "a0", LLP_SUBMIT_REPLY);
+  s->take();
+  s->feed(D("m8"));
+  EXPECT_EQ(s->messages.size(), 9u);
+  s->feed(D("m0"));
+  EXPECT_EQ(s->take(), N('B'));
+}
+
+TEST(HllpResponder, QueueOfOne) {
+  auto s = station({{"queue", "1"}});
+  s->verdict_policy = LLP_ACCEPT_ANSWER;
+  s->feed(D("one") + D("a longer two"));
+  EXPECT_EQ(s->messages.size(), 1u);
+  EXPECT_EQ(s->take(), N('B'));
+  EXPECT_EQ(s->cancelled.size(), 1u);
+  s->feed(D(""));  // nothing to serve
+  EXPECT_EQ(s->messages.size(), 2u);
+}
+
+TEST(HllpResponder, ReplyToOurRequestNeedsNoPlaceInTheQueue) {
+  auto s = station({{"queue", "1"}, {"match", "msa"}});
+  s->verdict_policy = LLP_ACCEPT_ANSWER;
+  s->feed(D("one"));
+  s->submit(1, kM, 0);
+  s->feed(D(kA));
+  EXPECT_EQ(s->messages.back().reply_to, 1u);
+}
+
+TEST(HllpResponder, BusyBadIsNaked) {
+  auto s = serving();
+  s->feed(kBad);
+  EXPECT_EQ(s->take(), N('X'));
+  EXPECT_EQ(s->messages.size(), 1u);
+}
+
+TEST(HllpResponder, NewBlockWhileTheReplyIsWritten) {
+  auto s = serving();
+  s->auto_pull = false;
+  s->submit(1, kA, LLP_SUBMIT_REPLY);
+  s->feed(D("next").substr(0, 3));
+  EXPECT_EQ(s->pull(), D(kA));
+  s->tx_empty();
+  s->feed(D("next").substr(3));
+  EXPECT_THAT(s->texts(), ElementsAre(kM, "next"));
+}
+
+TEST(HllpResponder, NakGoesOutBeforeTheNextBlockNotInsideOne) {
+  auto s = serving();
+  s->auto_pull = false;
+  s->submit(1, kA, LLP_SUBMIT_REPLY);
+  s->feed(kBad);
+  EXPECT_EQ(s->pull(), N('X') + D(kA));
+}
+
+TEST(HllpResponder, NotReadyIsNakG) {
+  auto s = station();
+  s->ready(0);
+  s->feed(D(kM));
+  EXPECT_EQ(s->take(), N('G'));
+  EXPECT_THAT(s->messages, IsEmpty());
+  EXPECT_EQ(s->transcript("begin"), "");
+  auto held = serving();
+  held->ready(0);
+  held->feed(D("x"));
+  EXPECT_EQ(held->take(), N('G'));
+  held->feed(D(kM));  // but the duplicate is dropped
+  EXPECT_EQ(held->take(), "");
+  held->feed(D(std::string(50, 'x')));
+  EXPECT_EQ(held->take(), N('G'));
+}
+
+TEST(HllpResponder, NotReadyStillTakesTheReply) {
+  auto s = waiting();
+  s->ready(0);
+  s->feed(D(kA));
+  EXPECT_EQ(s->messages.at(0).reply_to, 1u);
+}
+
+TEST(HllpResponder, HangupCancelsAndForgets) {
+  auto s = serving();
+  s->feed(
+      "\x0b"
+      "D23\rMSH|A and more than was served before");
+  s->hangup(false);
+  ASSERT_EQ(s->cancelled.size(), 1u);
+  EXPECT_EQ(s->cancelled[0].second, LLP_CAUSE_HANGUP);
+  EXPECT_EQ(s->verdict(1, LLP_REJECT), LLP_ACKNOWLEDGED);
+  s->connect();
+  EXPECT_EQ(s->take(), "");
+  s->feed(D(kM));
+  EXPECT_EQ(s->messages.size(), 2u);
+  s->feed("\x0bN2");
+  s->hangup(true);
+  EXPECT_TRUE(s->logged("frame in N block 0 0 incomplete"));
+  s->connect();
+  s->feed("\x0b");
+  s->hangup(true);
+}
+
+TEST(HllpResponder, HangupWhileTheReplyIsSent) {
+  auto s = serving({{"resend_after_reconnect", "yes"}});
+  s->auto_empty = false;
+  s->submit(1, kA, LLP_SUBMIT_REPLY);
+  s->hangup(false);
+  EXPECT_EQ(s->result(1).done_cause, LLP_CAUSE_HANGUP);
+  EXPECT_EQ(s->result(1).done_outcome, LLP_OUT_UNKNOWN);
+}
+
+TEST(HllpResponder, AbortedReplyFreesItsPlace) {
+  auto s = serving({{"queue", "1"}});
+  s->auto_pull = false;
+  s->submit(1, kA, LLP_SUBMIT_REPLY);
+  s->abort(1);
+  EXPECT_EQ(s->pull(), "");
+  s->feed(D("next"));
+  EXPECT_EQ(s->messages.size(), 2u);
+}
+
+TEST(HllpResponder, AbortRx) {
+  auto s = station();
+  s->abort_rx();
+  s->feed(D(kM).substr(0, 12));
+  s->abort_rx();
+  ASSERT_EQ(s->cancelled.size(), 1u);
+  EXPECT_EQ(s->cancelled[0].second, LLP_CAUSE_ABORTED);
+  s->feed(D(kM).substr(12));
+  EXPECT_EQ(s->take(), N('B'));
+}
+
+TEST(HllpDrain, NakAtTheBlocksWholeEnd) {
+  auto s = station({}, 1000000);
+  s->feed(kBad);
+  EXPECT_EQ(s->take(), N('X'));
+}
+
+TEST(HllpDrain, NakWaitsForTwoCharacterTimes) {
+  auto s = station({}, 1000000);  // 1 ms
+  s->feed(kBad.substr(0, kBad.size() - 1) + "x");
+  EXPECT_EQ(s->take(), "");
+  EXPECT_FALSE(s->idle());
+  s->advance(1 * kMs);
+  s->feed("yz");
+  s->advance(2 * kMs - 1);
+  EXPECT_EQ(s->take(), "");
+  s->advance(1);
+  EXPECT_EQ(s->take(), N('X'));
+}
+
+TEST(HllpDrain, NakAtTheEndOfTheNextBlock) {
+  auto s = station({}, 1000000);
+  s->feed(kBad.substr(0, kBad.size() - 1) + D(kM));
+  EXPECT_EQ(s->take(), N('X'));
+  EXPECT_THAT(s->texts(), ElementsAre(kM));
+  s->feed(kBad.substr(0, kBad.size() - 1) + kBad.substr(0, kBad.size() - 1) + "y");
+  EXPECT_EQ(s->take(), N('X'));  // the first: one place for what waits
+  s->advance(2 * kMs);
+  EXPECT_EQ(s->take(), N('X'));
+}
+
+TEST(HllpDrain, RejectWhileABlockArrives) {
+  auto s = station({}, 1000000);
+  s->verdict_policy.reset();
+  s->feed(D(kM, 22) +
+          "\x0b"
+          "D23");
+  s->verdict(1, LLP_REJECT);
+  EXPECT_EQ(s->take(), "");
+  s->advance(2 * kMs);
+  EXPECT_EQ(s->take(), N('G', 22));
+  s->hangup();
+  s->connect();
+  s->feed(kBad.substr(0, kBad.size() - 1) + "y");
+  s->hangup();  // what waited is forgotten
+  s->connect();
+  s->advance(kSec);
+  EXPECT_EQ(s->take(), "");
+}
+
+TEST(HllpDrain, WithoutAWireAtOnce) {
+  auto s = station();
+  s->feed(kBad.substr(0, kBad.size() - 1) + "x");
+  EXPECT_EQ(s->take(), N('X'));
+}
+
+TEST(HllpFlow, PassesOnAllButTheTrailer) {
+  std::string text;
+  for (int i = 0; i < 3000; i++) text += static_cast<char>('A' + i % 26);
+  auto s = station({{"flow", "yes"}});
+  const std::string wire = D(text);
+  s->feed(wire.substr(0, 5 + 1024 + 11));
+  EXPECT_EQ(s->transcript("data"), "");
+  s->feed(wire.substr(5 + 1024 + 11, 1));
+  EXPECT_EQ(s->transcript("data"), "data 1 1024\n");
+  s->feed(wire.substr(5 + 1024 + 12));
+  EXPECT_THAT(s->texts(), ElementsAre(text));
+}
+
+TEST(HllpFlow, EveryLengthAroundAPiece) {
+  for (std::size_t n = 1015; n < 1045; n++) {
+    auto s = station({{"flow", "yes"}});
+    s->feed(D(std::string(n, 'x')));
+    ASSERT_EQ(s->messages.size(), 1u) << n;
+    EXPECT_EQ(s->messages[0].text.size(), n);
+  }
+}
+
+TEST(HllpFlow, BadRestartsAndTheRepeatGoesIntoTheSameMessage) {
+  auto s = station({{"flow", "yes"}});
+  std::string bad = D(std::string(2000, 'x'));
+  bad[100] = 'y';
+  s->feed(bad);
+  EXPECT_EQ(s->take(), N('X'));
+  EXPECT_EQ(s->restarts, 1);
+  EXPECT_THAT(s->cancelled, IsEmpty());
+  s->advance(59 * kSec);
+  s->feed(D(std::string(2000, 'x')));
+  ASSERT_EQ(s->messages.size(), 1u);
+  EXPECT_EQ(s->messages[0].id, 1u);
+  EXPECT_EQ(s->messages[0].text, std::string(2000, 'x'));
+  s->advance(200 * kSec);
+  EXPECT_THAT(s->cancelled, IsEmpty());
+}
+
+TEST(HllpFlow, NoRepeatCancels) {
+  auto s = station({{"flow", "yes"}});
+  s->feed(kBad);
+  s->advance(60 * kSec - 1);
+  EXPECT_THAT(s->cancelled, IsEmpty());
+  s->feed(N('X'));  // no data block: still waiting
+  s->feed(
+      "\x0b"
+      "N23" +
+      N('X'));
+  s->advance(1);
+  ASSERT_EQ(s->cancelled.size(), 1u);
+  EXPECT_EQ(s->cancelled[0].second, LLP_CAUSE_DAMAGED);
+  s->feed(D(kM));
+  EXPECT_EQ(s->messages.at(0).id, 2u);
+}
+
+TEST(HllpFlow, RepeatDamagedAgain) {
+  auto s = station({{"flow", "yes"}});
+  s->feed(kBad + kBad + D(kM));
+  EXPECT_EQ(s->restarts, 2);
+  EXPECT_EQ(s->take(), N('X') + N('X'));
+  EXPECT_THAT(s->texts(), ElementsAre(kM));
+}
+
+TEST(HllpFlow, TooLongCancelsAtOnce) {
+  auto s = station({{"flow", "yes"}, {"max_data", "2000"}});
+  s->feed(D(std::string(2001, 'x')));
+  ASSERT_EQ(s->cancelled.size(), 1u);
+  EXPECT_EQ(s->cancelled[0].second, LLP_CAUSE_TOO_LONG);
+  EXPECT_EQ(s->take(), N('B'));
+  // Of the repeat of a bad one too, and of a letter nobody knows.
+  s->feed(kBad +
+          "\x0b"
+          "Z23\r" +
+          std::string(3000, 'x') + "\x1c\r");
+  EXPECT_EQ(s->cancelled.size(), 2u);
+  s->advance(100 * kSec);
+  EXPECT_EQ(s->cancelled.size(), 2u);
+}
+
+TEST(HllpFlow, TooLongNakIsStillANak) {
+  auto s = station({{"max_data", "20"}});
+  s->feed("\x0bN23\r" + std::string(100, 'x') + "\x1c\r" + D(kM));
+  EXPECT_EQ(s->take(), "");
+  EXPECT_THAT(s->texts(), ElementsAre(kM));
+}
+
+TEST(HllpFlow, SbInsideRestarts) {
+  auto s = station({{"flow", "yes"}});
+  s->feed(D(std::string(2000, 'x')).substr(0, 1500) + D(kM));
+  EXPECT_EQ(s->restarts, 1);
+  EXPECT_THAT(s->texts(), ElementsAre(kM));
+}
+
+TEST(HllpFlow, TinRestartsAndWaits) {
+  auto s = station({{"flow", "yes"}});
+  s->feed(D(kM).substr(0, 12));
+  s->advance(10 * kSec);
+  EXPECT_EQ(s->take(), N('G'));
+  EXPECT_EQ(s->restarts, 1);
+  s->feed(D(kM));
+  EXPECT_THAT(s->texts(), ElementsAre(kM));
+}
+
+TEST(HllpFlow, HangupWhileWaitingForTheRepeatCancels) {
+  auto s = station({{"flow", "yes"}});
+  s->feed(kBad);
+  s->hangup(false);
+  ASSERT_EQ(s->cancelled.size(), 1u);
+  EXPECT_EQ(s->cancelled[0].second, LLP_CAUSE_HANGUP);
+}
+
+TEST(HllpFlow, AbortRxWhileWaitingForTheRepeat) {
+  auto s = station({{"flow", "yes"}});
+  s->feed(kBad);
+  s->abort_rx();
+  EXPECT_EQ(s->cancelled.size(), 1u);
+  s->advance(100 * kSec);
+  EXPECT_EQ(s->cancelled.size(), 1u);
+  s->feed(D(kM));
+  EXPECT_THAT(s->texts(), ElementsAre(kM));
+}
+
+TEST(HllpFlow, ResponseDamaged) {
+  for (const char* how : {"resend", "nak", "fail"}) {
+    auto s = waiting({{"flow", "yes"}, {"bad_response", how}});
+    s->feed(raw('D', 23, kA, "00025000"));
+    if (how == std::string("fail")) {
+      EXPECT_EQ(s->cancelled.size(), 1u);
+      EXPECT_EQ(s->result(1).done_cause, LLP_CAUSE_DAMAGED);
+      continue;
+    }
+    EXPECT_EQ(s->take(), how == std::string("nak") ? N('X') : D(kM));
+    EXPECT_EQ(s->restarts, 1);
+    s->feed(D(kA));
+    EXPECT_EQ(s->messages.at(0).reply_to, 1u);
+    EXPECT_EQ(s->result(1).done_cause, LLP_OK);
+  }
+}
+
+TEST(HllpFlow, StuffingErrorRestarts) {
+  auto s = station({{"flow", "yes"}, {"stuff", "8"}});
+  s->feed(D(std::string(3000, 'x')));
+  EXPECT_EQ(s->take(), N('G'));
+  EXPECT_EQ(s->restarts, 1);
+}
+
+TEST(HllpFlow, ReplyIsKnownByItsHeadThoughItWasPassedOn) {
+  auto s = waiting({{"flow", "yes"}, {"match", "msa"}});
+  const std::string reply = kA + "NTE|" + std::string(3000, 'x') + "\r";
+  s->feed(D(reply));
+  EXPECT_EQ(s->messages.at(0).reply_to, 1u);
+}
+
+TEST(HllpContention, BothStartAtOnce) {
+  auto a = waiting({{"match", "msa"}}), b = waiting({{"match", "msa"}});
+  for (auto* s : {a.get(), b.get()}) {
+    s->verdict_policy = LLP_ACCEPT_ANSWER;
+    s->feed(D(kM));
+    EXPECT_EQ(s->messages.at(0).reply_to, 0u);
+    s->submit(2, kA, LLP_SUBMIT_REPLY);
+    EXPECT_EQ(s->take(), D(kA));
+    EXPECT_EQ(s->result(1).done, 0);
+  }
+  for (auto* s : {a.get(), b.get()}) {
+    s->feed(D(kA));
+    EXPECT_EQ(s->messages.at(1).reply_to, 1u);
+    EXPECT_EQ(s->result(1).done, 1);
+  }
+}
+
+TEST(HllpOther, NamesAndTurns) {
+  auto s = station();
+  s->request_turn();
+  for (std::uint32_t t = 0; t < LLP_T__N; t++) EXPECT_STRNE(llp_timer_name(&s->e(), t), "");
+  EXPECT_STREQ(llp_timer_name(&s->e(), LLP_T_P5), "unused");
+  EXPECT_EQ(s->state(), "idle");
+  s->auto_empty = false;
+  s->submit(1, kM, 0);
+  EXPECT_EQ(s->state(), "sending");
+}
+
+}  // namespace
+}  // namespace llp::test::hllp
