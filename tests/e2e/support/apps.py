@@ -14,12 +14,12 @@ from .programs import free_port, until
 class App(illp.Application):
     """Answers with reply(request) and keeps what it was asked, whole and in order."""
 
-    def __init__(self, stage, reply, journal=None, path=None):
+    def __init__(self, stage, reply, journal=None, path=None, host="127.0.0.1"):
         self.requests = []
         self.resets = 0
         self._reply = reply
         self._journal = journal
-        super().__init__(path or ("127.0.0.1", free_port()), self._answer, self._happened)
+        super().__init__(path or (host, free_port()), self._answer, self._happened)
         stage.cleanup(self._end)
         self.start()
 
@@ -40,7 +40,7 @@ class App(illp.Application):
     @property
     def to(self):
         """As llpdrv wants it."""
-        return f"unix:{self.address}" if isinstance(self.address, str) else f"{self.address[1]}%127.0.0.1"
+        return f"unix:{self.address}" if isinstance(self.address, str) else f"{self.address[1]}%{self.address[0]}"
 
     def wait(self, count, timeout=PATIENCE, program=None):
         until(lambda: len(self.requests) >= count, f"{count} requests at the application", timeout, program)

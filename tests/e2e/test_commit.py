@@ -1,0 +1,326 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The commit point `received`: nothing is acknowledged to the instrument before the application's
+whole reply was read to a valid end. Watched on the wire by stations that do not use the engine.
+"""
+
+import socket
+
+import pytest
+
+import illp
+from support.bridge import Bridge
+from support.content import hl7, reply_to
+from support.programs import free_port
+
+# Long enough that an acknowledgement sent too early is seen; a slow machine only makes the test blind, never red.
+WATCH = 0.3
+
+
+class Gate:
+    """An application that does one step of its reply at a time, as the test says."""
+
+    def __init__(self, stage):
+        self._listener = socket.create_server(("127.0.0.1", free_port()))
+        self._listener.settimeout(60)
+        stage.cleanup(self._listener.close)
+        self.to = f"{self._listener.getsockname()[1]}%127.0.0.1"
+        self.socket = None
+        self.accepted = 0
+
+    def request(self):
+        self.socket, _ = self._listener.accept()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
+        self.accepted += 1
+        illp.arm(self.socket)
+        return illp.receive(self.socket)
+
+    def reply(self, data):
+        self.socket.sendall(data)
+
+    def end(self):
+        self.socket.shutdown(socket.SHUT_WR)
+        illp.arm(self.socket, False)
+        self.socket.close()
+
+    def die(self):
+        """Armed: the connection is reset."""
+        self.socket.close()
+
+    def nobody_calls(self, seconds):
+        self._listener.settimeout(seconds)
+        try:
+            s, _ = self._listener.accept()
+        except TimeoutError:
+            return True
+        finally:
+            self._listener.settimeout(60)
+        s.close()
+        return False
+
+
+class LineX328:
+    """The last block of a message, and what may answer it."""
+
+    def __init__(self, station):
+        self.station = station
+        self.number = self.data = None
+
+    def offer(self, message):
+        self.station.bid()
+        self.number, self.data = self.station.send_blocks(message)
+
+    def acknowledged(self):
+        while (answer := self.station.get()) == "NAK":  # gaining time: the block comes again
+            self.station.put(self.data)
+        assert answer in (f"ACK{self.number}", "EOT")
+        if answer == "EOT":
+            return False
+        self.station.say("EOT")
+        return True
+
+
+class LineMllp2:
+    def __init__(self, station):
+        self.station = station
+        self.message = None
+
+    def offer(self, message):
+        self.message = message
+        self.station.put_block(message)
+
+    def acknowledged(self, tries=3):
+        for _ in range(tries):
+            answer = self.station.get_block()
+            assert answer in (b"\x06", b"\x15"), "a block came before the commit reply"
+            if answer == b"\x06":
+                return True
+            self.station.put_block(self.message)
+        return False
+
+
+LINES = {"x328": LineX328, "mllp2": LineMllp2}
+
+
+@pytest.fixture(params=[pytest.param("x328", marks=pytest.mark.core), pytest.param("mllp2", marks=pytest.mark.core)])
+def protocol(request):
+    return request.param
+
+
+def test_not_before_the_reply_is_whole(stage, protocol):
+    gate = Gate(stage)
+    b = Bridge(stage, protocol, app=gate, dist=False)
+    line = LINES[protocol](b.station)
+    message = hl7("C1", 700)
+    reply = reply_to(message, 500)
+    line.offer(message)
+    assert gate.request() == message
+    assert b.station.silent(WATCH), "answered before the application said a word"
+    gate.reply(reply[:250])
+    assert b.station.silent(WATCH), "answered to half a reply"
+    gate.reply(reply[250:])
+    assert b.station.silent(WATCH), "answered before the reply's end"
+    gate.end()
+    assert line.acknowledged()
+    assert b.station.receive() == reply
+
+
+def test_an_empty_reply_is_acceptance(stage, protocol):
+    gate = Gate(stage)
+    b = Bridge(stage, protocol, app=gate, dist=False)
+    line = LINES[protocol](b.station)
+    line.offer(hl7("C2", 300))
+    gate.request()
+    gate.end()
+    assert line.acknowledged()
+    assert b.station.silent(WATCH), "an empty reply is not sent to the instrument"
+
+
+@pytest.mark.parametrize("how", ["dies", "cancels", "cut"])
+def test_not_after_a_reply_that_failed(stage, protocol, how):
+    """The application's death, its CAN, and a reply that is no whole HL7: no acknowledgement."""
+    gate = Gate(stage)
+    b = Bridge(stage, protocol, "unix-listen", "--set", "resends=0" if protocol == "mllp2" else "retries_l=2",
+               app=gate, dist=False)
+    line = LINES[protocol](b.station)
+    message = hl7("C3", 300)
+    line.offer(message)
+    gate.request()
+    gate.reply(reply_to(message, 400)[:210])
+    if how == "dies":
+        gate.die()
+    elif how == "cancels":
+        gate.socket.send(b"\x18", socket.MSG_OOB)
+        gate.end()
+    else:
+        gate.end()
+    if protocol == "x328":
+        answer = b.station.get()
+        assert answer in ("NAK", "EOT"), f"{answer} after a reply that failed"
+    else:
+        assert b.station.get_block() == b"\x15"
+    b.drv.wait_for("from the instrument failed")
+
+
+def test_no_application(stage, protocol):
+    """Nobody listens: nothing is acknowledged, and the instrument learns it."""
+    nobody = type("Nobody", (), {"to": f"{free_port()}%127.0.0.1"})
+    b = Bridge(stage, protocol, "unix-listen", "--connect-tries", "1", app=nobody, dist=False)
+    line = LINES[protocol](b.station)
+    line.offer(hl7("C4", 300))
+    assert not line.acknowledged()
+    b.drv.wait_for(r"127\.0\.0\.1:\d+.*[Rr]efused|[Rr]efused.*127\.0\.0\.1:\d+")
+
+
+@pytest.mark.core
+def test_no_application_hllp(stage):
+    """HLLP has no acknowledgement; a reject block tells that nobody has the message."""
+    nobody = type("Nobody", (), {"to": f"{free_port()}%127.0.0.1"})
+    b = Bridge(stage, "hllp", "unix-listen", "--connect-tries", "1", app=nobody, dist=False)
+    b.station.send(hl7("C5", 300))
+    assert b.station.get_block() == (b"N", b"G")
+
+
+def test_hllp_says_nothing_once_an_application_has_it(stage):
+    """A reject block would bring a message again that an application has seen."""
+    gate = Gate(stage)
+    b = Bridge(stage, "hllp", app=gate, dist=False)
+    b.station.send(hl7("C6", 300))
+    gate.request()
+    gate.die()
+    b.drv.wait_for("from the instrument failed")
+    assert b.station.silent(WATCH)
+
+
+def test_no_application_mllp1(stage):
+    nobody = type("Nobody", (), {"to": f"{free_port()}%127.0.0.1"})
+    b = Bridge(stage, "mllp", "unix-listen", "--connect-tries", "1", app=nobody, dist=False)
+    b.station.send(hl7("C7", 300))
+    b.drv.wait_for("from the instrument failed")
+    assert b.station.silent(WATCH)
+
+
+def too_late(stage, protocol):
+    """A bridge whose instrument waits only some 100 ms for its acknowledgement."""
+    gate = Gate(stage)
+    options = (["--set", "peer_timer_a=150ms", "--set", "retries_l=1"] if protocol == "x328" else
+               ["--set", "peer_t_c=150ms", "--set", "peer_resends=0"])
+    return gate, Bridge(stage, protocol, "unix-listen", *options, "--set", "app_timeout=0", app=gate, dist=False)
+
+
+def given_up(b, line):
+    """llpdrv runs out of time while the application works: the message is not acknowledged."""
+    if b.protocol == "x328":
+        assert not line.acknowledged()
+    else:
+        assert b.station.get_block() == b"\x15"
+
+
+def test_too_late_and_again(stage, protocol):
+    """The reply came after the transmission had ended: the repeat gets it, the application sees one message."""
+    gate, b = too_late(stage, protocol)
+    line = LINES[protocol](b.station)
+    message = hl7("L1", 500)
+    reply = reply_to(message, 300)
+    line.offer(message)
+    assert gate.request() == message
+    given_up(b, line)
+    gate.reply(reply)
+    gate.end()
+    b.drv.wait_for("came too late and is kept")
+    line.offer(message)
+    assert line.acknowledged()
+    assert b.station.receive() == reply
+    assert gate.nobody_calls(WATCH), "the repeat was delivered again"
+    assert "possible duplicate" not in b.drv.log
+
+
+def test_the_repeat_joins_the_delivery(stage, protocol):
+    """The application still works when the message comes again: it is asked once."""
+    gate, b = too_late(stage, protocol)
+    line = LINES[protocol](b.station)
+    message = hl7("L2", 500)
+    reply = reply_to(message, 300)
+    line.offer(message)
+    assert gate.request() == message
+    given_up(b, line)
+    line.offer(message)
+    b.drv.wait_for("came again while")
+    gate.reply(reply)
+    gate.end()
+    if not line.acknowledged():  # on a slow machine this one ran out of time as well
+        line.offer(message)
+        assert line.acknowledged()
+    assert b.station.receive() == reply
+    assert gate.accepted == 1
+
+
+def test_a_failed_delivery_makes_the_repeat_a_possible_duplicate(stage, protocol):
+    """An application has seen the message and died; the repeat is delivered and marked."""
+    gate = Gate(stage)
+    b = Bridge(stage, protocol, "unix-listen", app=gate, dist=False)
+    line = LINES[protocol](b.station)
+    message = hl7("L3", 300)
+    line.offer(message)
+    gate.request()
+    gate.die()
+    if protocol == "x328":
+        assert b.station.get() == "EOT"
+    else:
+        assert b.station.get_block() == b"\x15"
+    line.offer(message)
+    assert gate.request() == message
+    gate.reply(reply_to(message))
+    gate.end()
+    assert line.acknowledged()
+    assert b.station.receive() == reply_to(message)
+    b.drv.wait_for("possible duplicate")
+
+
+def test_an_acknowledgement_that_was_lost(stage, protocol):
+    """Acknowledged, but the instrument did not hear it and begins anew: delivered again, and marked."""
+    b = Bridge(stage, protocol, dist=False)
+    line = LINES[protocol](b.station)
+    message = hl7("L4", 300)
+    for _ in range(2):
+        line.offer(message)
+        assert line.acknowledged()
+        assert b.station.receive() == reply_to(message)
+    assert b.app.requests == [message] * 2
+    b.drv.wait_for("possible duplicate")
+    assert b.drv.log.count("possible duplicate") == 1
+
+
+def test_a_retransmitted_last_block_is_answered_again(stage):
+    """X3.28: the acknowledgement of the last block was lost inside the transmission; nothing is repeated."""
+    b = Bridge(stage, "x328", dist=False)
+    station = b.station
+    message = hl7("L5", 300)
+    station.bid()
+    number, data = station.send_blocks(message)
+    station.expect(f"ACK{number}")
+    for _ in range(3):
+        station.put(data)
+        station.expect(f"ACK{number}")
+    station.say("EOT")
+    assert station.receive() == reply_to(message)
+    assert b.app.requests == [message]
+    assert "duplicate of one before" not in b.drv.log
+
+
+@pytest.mark.core
+def test_outward_reply_is_acknowledged_when_the_client_has_it(stage):
+    """A reply of the instrument whose client is gone is acknowledged all the same, and kept as a dead letter."""
+    b = Bridge(stage, "x328", app=None)
+    b.station
+    client = illp.connect(b.dist)
+    request = hl7("D1", 300)
+    client.sendall(request)
+    client.shutdown(socket.SHUT_WR)
+    assert b.station.receive() == request
+    client.close()  # armed: a reset
+    b.drv.wait_for("client went")
+    taken = b.station.send(reply_to(request))
+    b.drv.wait_for("dead letter|belongs to no request|refused") if not taken else None
+    again = hl7("D2", 300)
+    got, reply = b.serve(again, reply_to(again))
+    assert got == again and reply == reply_to(again)

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Locks between processes: the transaction lock, the receiver's role, the port."""
+
+import errno
+import fcntl
+import os
+import subprocess
+import termios
+
+import pytest
+
+from support.bridge import Bridge
+from support.content import hl7, reply_to
+from support.programs import until
+
+
+@pytest.mark.core
+def test_a_transaction_waits_for_the_lock(stage):
+    """Another program holds NAME.lock: a request waits, and goes out when the lock is free."""
+    b = Bridge(stage, "mllp", "unix-listen", "--name", "chem", app=None)
+    b.station
+    with open(stage.run_dir / "chem.lock", "a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        request = hl7("LK1", 300)
+        call = b.call(request)
+        assert b.station.silent(0.3), "a request went out without the lock"
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        assert b.station.receive() == request
+        # It is llpdrv's now, from the first byte of the request to the end of the reply.
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        b.station.send(reply_to(request))
+        assert call.result() == reply_to(request)
+
+        def free():
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            return True
+        until(free, "the lock to be released", program=b.drv)
+
+
+@pytest.mark.core
+def test_receiving_never_waits_for_the_lock(stage):
+    """What the instrument sends is committed and answered while another program has the lock."""
+    b = Bridge(stage, "x328", "unix-listen", "--name", "chem", dist=False)
+    b.station
+    with open(stage.run_dir / "chem.lock", "a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        message = hl7("LK2", 300)
+        assert b.ask(message) == reply_to(message)
+
+
+def test_two_programs_take_turns(stage):
+    """flock(1) as the other program, again and again: both get their turns."""
+    b = Bridge(stage, "mllp", "unix-listen", "--name", "chem", app=None)
+    b.station
+    other = stage.start(["bash", "-c", 'for i in $(seq 30); do flock "$0" true; done', stage.run_dir / "chem.lock"])
+    for i in range(30):
+        request = hl7(f"T{i}", 200)
+        got, reply = b.serve(request, reply_to(request))
+        assert got == request and reply == reply_to(request)
+    other.finish()
+
+
+@pytest.mark.core
+def test_one_receiver_for_a_line(stage):
+    """A second llpdrv under the same name says who has it, on one line."""
+    first = Bridge(stage, "mllp", "unix-listen", "--name", "chem", name="a")
+    first.station
+    second = Bridge(stage, "mllp", "unix-listen", "--name", "chem", name="b").start(exit_status=None)
+    assert second.drv.wait() != 0
+    assert str(first.drv.pid) in second.drv.log
+    assert len(second.drv.log.splitlines()) == 1
+
+
+@pytest.fixture
+def port(stage):
+    """A serial port, as far as a pseudo terminal can be one: its device and our end."""
+    master, slave = os.openpty()
+    device = os.ttyname(slave)
+    stage.cleanup(lambda: [os.close(fd) for fd in (master, slave)])
+    return device, slave
+
+
+def lock_file(stage, device):
+    """As picocom and minicom name it."""
+    return stage.lock_dir / ("LCK.." + device.removeprefix("/dev/").replace("/", "_"))
+
+
+def drv(stage, device, *more, **how):
+    return stage.llpdrv("-m", "-t", device, "-i", "9%127.0.0.1", *more, **how)
+
+
+class TestPort:
+    @pytest.mark.core
+    def test_a_second_llpdrv(self, stage, port):
+        """It says who holds the port, on one line."""
+        device, _ = port
+        first = drv(stage, device, "--name", "one")
+        until(lock_file(stage, device).exists, "the lock file", program=first)
+        second = drv(stage, device, "--name", "two", exit_status=None)
+        assert second.wait() != 0
+        assert device in second.log and str(first.pid) in second.log
+        assert len(second.log.splitlines()) == 1
+
+    def test_what_it_takes_and_leaves(self, stage, port):
+        """While it runs: the lock file with its process id, flock, TIOCEXCL. Afterwards: none of them."""
+        device, slave = port
+        first = drv(stage, device)
+        until(lock_file(stage, device).exists, "the lock file", program=first)
+
+        def locked():
+            try:
+                fcntl.flock(slave, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as e:
+                return e.errno == errno.EWOULDBLOCK
+            fcntl.flock(slave, fcntl.LOCK_UN)
+            return False
+        until(locked, "flock on the port", program=first)
+        assert lock_file(stage, device).read_text() == f"{first.pid:10d}\n"
+        exclusive = bytearray(4)
+        tiocgexcl = 0x80045440
+        until(lambda: fcntl.ioctl(slave, tiocgexcl, exclusive) == 0 and any(exclusive), "TIOCEXCL", program=first)
+        first.stop()
+        assert not lock_file(stage, device).exists()
+        assert not locked()
+        fcntl.ioctl(slave, tiocgexcl, exclusive)
+        assert not any(exclusive)
+
+    @pytest.mark.core
+    def test_respects_a_living_owner(self, stage, port):
+        device, _ = port
+        other = stage.start(["sleep", "1000"], exit_status=None)
+        lock_file(stage, device).write_text(f"{other.pid:10d}\n")
+        second = drv(stage, device, exit_status=None)
+        assert second.wait() != 0
+        assert str(other.pid) in second.log and "sleep" in second.log
+        assert lock_file(stage, device).read_text() == f"{other.pid:10d}\n"
+
+    @pytest.mark.core
+    @pytest.mark.parametrize("binary", [False, True])
+    def test_takes_over_a_stale_file(self, stage, port, binary):
+        device, _ = port
+        gone = subprocess.Popen(["true"])
+        gone.wait()
+        file = lock_file(stage, device)
+        file.write_bytes(gone.pid.to_bytes(4, "little") if binary else b"%10d\n" % gone.pid)
+        first = drv(stage, device)
+        until(lambda: file.read_text(errors="replace") == f"{first.pid:10d}\n", "the lock file", program=first)
+
+    def test_respects_an_flock(self, stage, port):
+        """As picocom and tio take it."""
+        device, slave = port
+        fcntl.flock(slave, fcntl.LOCK_EX)
+        second = drv(stage, device, exit_status=None)
+        assert second.wait() != 0
+        assert device in second.log
+        assert not lock_file(stage, device).exists()
+
+    def test_sets_the_line_raw(self, stage, port):
+        device, slave = port
+        first = stage.llpdrv("-m", "-t", f"{device},19200,7e1", "-i", "9%127.0.0.1")
+        until(lock_file(stage, device).exists, "the lock file", program=first)
+
+        def raw():
+            iflag, oflag, _, lflag, ispeed, ospeed, _ = termios.tcgetattr(slave)
+            return (not lflag & (termios.ICANON | termios.ECHO | termios.ISIG) and not oflag & termios.OPOST
+                    and not iflag & (termios.ICRNL | termios.IXON | termios.ISTRIP)
+                    and ispeed == ospeed == termios.B19200)
+        until(raw, "the port to be raw at 19200", program=first)
+
+
+@pytest.mark.core
+def test_a_terminal_that_hangs_up(stage):
+    """The instrument's end of a pseudo terminal is closed and opened again: llpdrv goes on."""
+    b = Bridge(stage, "mllp", "pty")
+    for ident in ("P1", "P2", "P3"):
+        message = hl7(ident, 300)
+        assert b.ask(message) == reply_to(message)
+        b.reconnect()
