@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// X3.28, a station that has a message to send when the script begins.
+#include "x328_script.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  llp::fuzz::Script s(std::span(data, size));
+  const llp_params p = llp::fuzz::script_params(s);
+  auto m = std::make_unique<llp::fuzz::Machine>(p);
+  m->submit(1 + s.next(), LLP_SUBMIT_EXPECT_NONE);
+  m->run(s);
+  return 0;
+}
