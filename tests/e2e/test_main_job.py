@@ -9,7 +9,6 @@ from support import SOAK
 from support.apps import App, Call
 from support.bridge import Bridge
 from support.content import hl7, plain, reply_to
-from support.lines import KINDS
 from support.programs import listening, until
 
 SMALL, MEDIUM, LARGE, HUGE = 300, 10_000, 90_000, 200_000

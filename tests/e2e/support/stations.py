@@ -277,3 +277,76 @@ def option(protocol):
 
 def station(protocol, wire, journal=None):
     return PROTOCOLS[protocol][1](wire, journal)
+
+
+class Instrument:
+    """A station that starts transactions and answers others at the same time.
+
+    Sends each of `messages`, waits for the reply to each, and acknowledges whatever else comes.
+    It ends when it has all its replies and has answered `requests` requests.
+    """
+
+    def __init__(self, station, messages, requests, reply_to):
+        self.station, self.reply_to = station, reply_to
+        self.outgoing = list(messages)
+        self.wanted = {reply_to(m) for m in messages}
+        self.replies, self.requests, self._count = [], [], requests
+        self.crossed = 0  # bids that met a bid, blocks that met a block
+
+    def done(self):
+        return not self.outgoing and not self.wanted and len(self.requests) >= self._count
+
+    def took(self, message):
+        if message in self.wanted:
+            self.wanted.remove(message)
+            self.replies.append(message)
+        else:
+            self.requests.append(message)
+            self.outgoing.insert(0, self.reply_to(message))
+
+    def run(self, delay=None):
+        """delay: X3.28, how long to wait after a crossed bid."""
+        while not self.done():
+            if isinstance(self.station, X328):
+                self._turn(delay)
+            else:
+                self._duplex_turn()
+        return self
+
+    def _duplex_turn(self):
+        if self.outgoing:
+            message = self.outgoing.pop(0)
+            held = len(getattr(self.station, "_held", ()))
+            assert self.station.send(message), "the message was refused"
+            self.crossed += len(getattr(self.station, "_held", ())) - held
+        # A message that is there is taken before the next is sent; with nothing to send it is waited for.
+        elif not self.done():
+            self.took(self.station.receive())
+
+    def _turn(self, delay):
+        s = self.station
+        if not self.outgoing:
+            got = s.get()
+        else:
+            s.say("ENQ")
+            got = s.get()
+            if got == "ENQ":
+                self.crossed += 1
+                try:
+                    got = s.get(delay)
+                except Silence:
+                    return
+        if got == "ENQ":
+            s.say("ACK0")
+            self.took(s.receive(granted=True))
+        elif got == "ACK0":
+            message = self.outgoing.pop(0)
+            number, data = s.send_blocks(message)
+            while (answer := s.get()) == "NAK":
+                s.put(data)
+            assert answer == f"ACK{number}", f"{answer} in answer to the last block"
+            s.say("EOT")
+        elif got == "NAK":
+            time.sleep(0.01)
+        else:
+            assert got == "EOT", f"{got} in answer to a bid"  # a bidder that clears the line first

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Both sides start at once, again and again: everything arrives, nothing hangs, nothing is taken for
+something else. The instrument is ours; X3.28 in both roles.
+"""
+
+import pytest
+
+from support import SOAK
+from support.bridge import Bridge
+from support.content import hl7, reply_to
+from support.stations import Instrument
+
+ROUNDS = 200 if SOAK else 15
+
+
+@pytest.mark.parametrize("protocol, options, delay", [
+    # Who is secondary waits longer after a crossed bid; the delays keep the proportion of the standard.
+    pytest.param("x328", ["role=secondary", "cont_secondary=300ms"], 0.1, id="x328-secondary", marks=pytest.mark.core),
+    pytest.param("x328", ["role=primary", "cont_primary=100ms"], 0.3, id="x328-primary", marks=pytest.mark.core),
+    pytest.param("mllp", [], None, id="mllp"),
+    pytest.param("mllp2", [], None, id="mllp2", marks=pytest.mark.core),
+    pytest.param("hllp", [], None, id="hllp", marks=pytest.mark.core),
+])
+def test_everything_arrives(stage, protocol, options, delay):
+    settings = [word for option in options for word in ("--set", option)]
+    b = Bridge(stage, protocol, "unix-listen", *settings)
+    station = b.station
+    crossed = 0
+    for i in range(ROUNDS):
+        messages = [hl7(f"IN{i}-{k}", 300 + 100 * k) for k in range(3)]
+        # Not one after the other: they compete for the line, with each other and with the instrument.
+        calls = [b.call(hl7(f"OUT{i}-{k}", 300 + 100 * k)) for k in range(3)]
+        instrument = Instrument(station, messages, len(calls), reply_to).run(delay)
+        for call in calls:
+            assert call.result() == reply_to(call.request)
+        assert sorted(instrument.requests) == sorted(call.request for call in calls)
+        assert b.app.requests[-3:] == messages, "not in the order in which they were sent"
+        crossed += instrument.crossed
+    assert len(b.app.requests) == 3 * ROUNDS
+    assert "duplicate of one before" not in b.drv.log
+    if protocol == "x328":
+        assert crossed, "no two bids ever met: this test did not test contention"
+
+
+@pytest.mark.parametrize("role, own, other", [("secondary", 0.3, 0.1), ("primary", 0.1, 0.3)])
+def test_a_request_gives_way(stage, role, own, other):
+    """llpdrv's bid meets the instrument's; the instrument's message goes first or after, both go."""
+    b = Bridge(stage, "x328", "unix-listen", "--set", f"role={role}", "--set", f"cont_{role}={own}")
+    station = b.station
+    for i in range(5):
+        request, message = hl7(f"OUT{i}", 300), hl7(f"IN{i}", 300)
+        call = b.call(request)
+        first = station.get()
+        if first == "EOT":
+            first = station.get()
+        assert first == "ENQ"
+        # Ours goes out in answer: the bids have met.
+        Instrument(station, [message], 1, reply_to).run(other)
+        assert call.result() == reply_to(request)
+        assert b.app.requests[-1] == message
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("protocol", ["x328", "mllp", "mllp2", "hllp"])
+def test_a_message_while_a_reply_is_waited_for(stage, protocol):
+    """The instrument asks something before it answers: it gets its answer at once, then gives its own."""
+    b = Bridge(stage, protocol)
+    station = b.station
+    request, message = hl7("Q", 300), hl7("BEFORE", 300)
+    call = b.call(request)
+    assert station.receive() == request
+    assert b.ask(message) == reply_to(message)
+    assert station.send(reply_to(request))
+    assert call.result() == reply_to(request)
+    assert b.app.requests == [message]
