@@ -1,0 +1,496 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Release 2, source: every row of its states; which commit reply answers what.
+#include "mllp/mllp_fixture.hpp"
+
+namespace llp::test::mllp {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+TEST(MllpSource, WorkedExample) {
+  auto s = r2();
+  EXPECT_EQ(s->submit(1, kM, 0), 0);
+  EXPECT_EQ(to_hex(s->take()), kMHex);
+  EXPECT_EQ(s->state(), "waiting for commit");
+  s->feed_hex("0B 06 1C 0D");
+  EXPECT_EQ(s->result(1).cause, LLP_OK);
+  EXPECT_EQ(s->result(1).outcome, LLP_OUT_DELIVERED);
+  EXPECT_EQ(s->result(1).done, 0);
+  s->feed_hex(kAHex);
+  EXPECT_EQ(s->messages.at(0).reply_to, 1u);
+  EXPECT_EQ(to_hex(s->take()), "0B 06 1C 0D");
+  EXPECT_EQ(s->result(1).done_cause, LLP_OK);
+  EXPECT_TRUE(s->idle());
+}
+
+TEST(MllpSource, WorkedExampleNak) {
+  auto s = r2();
+  s->submit(1, kM);
+  s->take();
+  s->feed_hex("0B 15 1C 0D");
+  EXPECT_EQ(to_hex(s->take()), kMHex);
+  s->feed_hex("0B 06 1C 0D");
+  EXPECT_EQ(s->result(1).done_outcome, LLP_OUT_DELIVERED);
+  EXPECT_EQ(s->count(LLP_C_NAKS_RECEIVED), 1u);
+}
+
+TEST(MllpSource, WorkedExampleLost) {
+  auto s = r2();
+  s->submit(1, kM);
+  s->take();
+  s->advance(30 * kSec - 1);
+  EXPECT_EQ(s->take(), "");
+  s->advance(1);
+  EXPECT_EQ(to_hex(s->take()), kMHex);
+  s->feed_hex("0B 06 1C 0D");
+  EXPECT_EQ(s->result(1).done_outcome, LLP_OUT_DELIVERED);
+}
+
+TEST(MllpSource, NoCommitReplyBytesAmongTheText) {
+  auto s = r2();
+  for (const char* text : {"\x06", "\x15", "a\tb", "a\nb", "a\x1b", "a\x0b", "a\x1c"})
+    EXPECT_EQ(s->submit(1, text), -EILSEQ) << words(text);
+  EXPECT_EQ(s->submit(1, std::string("a\0b", 3)), -EILSEQ);
+  EXPECT_EQ(s->submit(1, "a\r\x7f\x80\xff and more than eight"), 0);
+  auto sp = r2({{"illegal", "space"}});
+  EXPECT_EQ(sp->submit(1, "a\tb"), -EILSEQ);
+  EXPECT_EQ(sp->submit(1,
+                       "a\x0b"
+                       "b\x1c"),
+            0);
+  EXPECT_EQ(sp->take(), block("a b "));
+  auto other = r2({{"sb", "'<'"}, {"eb_char", "'>'"}});
+  EXPECT_EQ(other->submit(1, "a<b"), -EILSEQ);
+  EXPECT_EQ(other->submit(1, "a>"), -EILSEQ);
+  EXPECT_EQ(other->submit(1, "a"), 0);
+  auto osp = r2({{"sb", "'<'"}, {"eb_char", "'>'"}, {"illegal", "space"}});
+  EXPECT_EQ(osp->submit(1, "a<b>"), 0);
+  EXPECT_EQ(osp->take(), "<a b >\r");
+}
+
+TEST(MllpSource, TcStartsWhenTheTransmitterIsEmpty) {
+  auto s = r2();
+  s->auto_empty = false;
+  s->submit(1, kM);
+  s->take();
+  EXPECT_EQ(s->state(), "sending");
+  s->advance(25 * kSec);
+  s->tx_empty();
+  s->advance(30 * kSec - 1);
+  EXPECT_EQ(s->take(), "");
+  s->advance(1);
+  EXPECT_EQ(s->take(), block(kM));
+}
+
+TEST(MllpSource, ReplyBeforeTheTransmitterSaysItIsEmpty) {
+  auto s = r2();
+  s->auto_empty = false;
+  s->submit(1, kM);
+  s->take();
+  s->feed(kAck);
+  EXPECT_EQ(s->result(1).done, 1);
+  s->tx_empty();
+  EXPECT_FALSE(s->left(LLP_T_P2).has_value());
+}
+
+TEST(MllpSource, WaitNakUntilNr) {
+  auto s = r2();
+  s->submit(1, kM);
+  for (int i = 0; i < 4; i++) {
+    EXPECT_EQ(s->take(), block(kM)) << i;
+    EXPECT_EQ(s->result(1).done, 0);
+    s->advance(kSec);
+    s->feed(kNak);
+  }
+  EXPECT_EQ(s->take(), "");
+  EXPECT_EQ(s->result(1).done_cause, LLP_CAUSE_REJECTED);
+  EXPECT_EQ(s->result(1).done_outcome, LLP_OUT_REFUSED);
+  EXPECT_EQ(s->count(LLP_C_RETRANSMISSIONS), 3u);
+}
+
+TEST(MllpSource, WaitTcUntilNr) {
+  auto s = r2();
+  s->submit(1, kM);
+  for (int i = 0; i < 4; i++) {
+    EXPECT_EQ(s->take(), block(kM)) << i;
+    s->advance(30 * kSec);
+  }
+  EXPECT_EQ(s->take(), "");
+  EXPECT_EQ(s->result(1).done_cause, LLP_CAUSE_NOREPLY);
+  EXPECT_EQ(s->result(1).done_outcome, LLP_OUT_UNKNOWN);
+  EXPECT_EQ(s->count(LLP_C_TIMEOUTS), 4u);
+}
+
+TEST(MllpSource, NakAfterATimeoutLeavesTheOutcomeOpen) {
+  auto s = r2({{"resends", "1"}});
+  s->submit(1, kM);
+  s->advance(30 * kSec);
+  s->feed(kNak);
+  EXPECT_EQ(s->result(1).done_cause, LLP_CAUSE_REJECTED);
+  EXPECT_EQ(s->result(1).done_outcome, LLP_OUT_UNKNOWN);
+}
+
+TEST(MllpSource, TriesAtTheirEnd) {
+  auto s = r2({{"resends", "100"}});
+  s->submit(1, kM);
+  for (int i = 0; i <= 100; i++) {
+    ASSERT_EQ(s->take(), block(kM)) << i;
+    s->feed(kNak);
+  }
+  EXPECT_EQ(s->result(1).done_cause, LLP_CAUSE_REJECTED);
+  auto z = r2({{"resends", "0"}});
+  z->submit(1, kM);
+  z->feed(kNak);
+  EXPECT_EQ(z->result(1).done_cause, LLP_CAUSE_REJECTED);
+}
+
+TEST(MllpSource, IdleCommitRepliesAreIgnored) {
+  auto s = r2();
+  s->feed(kAck + kNak);
+  EXPECT_EQ(s->count(LLP_C_UNEXPECTED), 2u);
+  EXPECT_THAT(s->messages, IsEmpty());
+  EXPECT_TRUE(s->logged("frame in commit ACK 0 0 ignored"));
+}
+
+TEST(MllpSource, GarbageAndBrokenBlocksAreNoReply) {
+  auto s = r2();
+  s->submit(1, kM);
+  s->take();
+  s->feed("\x06\r\x15");
+  s->feed("\x06", LLP_FLAG_PARITY);
+  EXPECT_EQ(s->result(1).done, 0);
+  EXPECT_EQ(s->state(), "waiting for commit");
+}
+
+TEST(MllpSource, SettlesAfterAResendByTimeout) {
+  auto s = r2();
+  s->submit(1, kM);
+  s->advance(30 * kSec);
+  s->feed(kAck);  // of the first try, late, or of the second
+  EXPECT_EQ(s->result(1).done, 1);
+  s->take();
+  EXPECT_EQ(s->submit(2, "two"), 0);
+  EXPECT_EQ(s->take(), "");
+  EXPECT_EQ(s->state(), "queued");
+  s->feed(kAck);  // the second one: not for "two"
+  EXPECT_EQ(s->result(2).done, 0);
+  s->advance(kSec - 1);
+  EXPECT_EQ(s->take(), "");
+  s->advance(1);
+  EXPECT_EQ(s->take(), block("two"));
+}
+
+TEST(MllpSource, SettleTimeIsATenthOfTcWithinBounds) {
+  const std::pair<const char*, std::uint64_t> cases[] = {
+      {"30s", kSec}, {"5s", 500 * kMs}, {"200ms", 100 * kMs}};
+  for (const auto& [t_c, settle] : cases) {
+    auto s = r2({{"t_c", t_c}});
+    s->submit(1, kM);
+    s->next();
+    s->feed(kAck);
+    EXPECT_EQ(s->left(LLP_T_P3), settle) << t_c;
+  }
+}
+
+TEST(MllpSource, NoSettlingWithoutTimeout) {
+  auto s = r2();
+  s->submit(1, kM);
+  s->feed(kNak);
+  s->feed(kAck);
+  s->take();
+  s->submit(2, "two");
+  EXPECT_EQ(s->take(), block("two"));
+}
+
+TEST(MllpSource, SettlesAfterFailureToo) {
+  auto s = r2({{"resends", "0"}});
+  s->submit(1, kM);
+  s->advance(30 * kSec);
+  EXPECT_EQ(s->result(1).done, 1);
+  EXPECT_EQ(s->left(LLP_T_P3), kSec);
+  auto t = r2({{"resends", "1"}});
+  t->submit(1, kM);
+  t->advance(30 * kSec);
+  t->feed(kNak);
+  EXPECT_EQ(t->left(LLP_T_P3), kSec);
+}
+
+TEST(MllpSource, LateAckDuringTheResend) {
+  auto s = r2();
+  s->submit(1, kM);
+  s->take();
+  s->auto_pull = false;
+  s->advance(30 * kSec);  // the resend is queued, nothing of it is out
+  s->feed(kAck);
+  EXPECT_EQ(s->result(1).done, 1);
+  EXPECT_EQ(s->pull(), "");
+}
+
+// Pulls n bytes of kM's block.
+std::string pull_some(Station& s, std::size_t n) {
+  llp_io io{};
+  io.now = s.now;
+  io.text = [](void*, std::uint32_t) { return reinterpret_cast<const std::uint8_t*>(kM.data()); };
+  io.event = [](void*, const llp_event*) {};
+  std::string out(n, '\0');
+  out.resize(llp_tx(&s.e(), &io, reinterpret_cast<std::uint8_t*>(out.data()), n));
+  return out;
+}
+
+TEST(MllpSource, LateAckInTheMiddleOfTheResendFinishesTheBlock) {
+  auto s = r2();
+  s->submit(1, kM);
+  s->take();
+  s->auto_pull = false;
+  s->advance(30 * kSec);
+  EXPECT_EQ(pull_some(*s, 5), block(kM).substr(0, 5));
+  s->feed(kAck);
+  EXPECT_EQ(s->result(1).done, 0);
+  EXPECT_EQ(s->pull(), block(kM).substr(5));
+  s->tx_empty();
+  EXPECT_EQ(s->result(1).done_outcome, LLP_OUT_DELIVERED);
+  EXPECT_TRUE(s->left(LLP_T_P3).has_value());
+}
+
+TEST(MllpSource, NakInTheMiddleOfTheFirstTry) {
+  auto s = r2();
+  s->auto_pull = false;
+  s->submit(1, kM);
+  s->feed(kNak);  // nothing is out: not for it
+  EXPECT_EQ(s->count(LLP_C_UNEXPECTED), 1u);
+  EXPECT_EQ(pull_some(*s, 5), block(kM).substr(0, 5));
+  s->feed(kAck);  // nobody has seen the whole block yet
+  EXPECT_EQ(s->count(LLP_C_UNEXPECTED), 2u);
+  s->feed(kNak);
+  EXPECT_EQ(s->pull(), block(kM).substr(5));
+  s->tx_empty();
+  EXPECT_EQ(s->pull(), block(kM));
+  s->tx_empty();
+  s->feed(kAck);
+  EXPECT_EQ(s->result(1).done_outcome, LLP_OUT_DELIVERED);
+}
+
+TEST(MllpSource, LateNakInTheMiddleOfAResendIsForTheTryBefore) {
+  auto s = r2();
+  s->submit(1, kM);
+  s->take();
+  s->auto_pull = false;
+  s->advance(30 * kSec);
+  pull_some(*s, 5);
+  s->feed(kNak);
+  EXPECT_EQ(s->count(LLP_C_UNEXPECTED), 1u);
+  s->pull();
+  s->tx_empty();
+  EXPECT_EQ(s->pull(), "");
+  EXPECT_EQ(s->state(), "waiting for commit");
+}
+
+TEST(MllpSource, AbortBeforeTheFirstByte) {
+  auto s = r2();
+  s->auto_pull = false;
+  s->submit(1, kM);
+  EXPECT_TRUE(llp_can_withdraw(&s->e(), 1));
+  s->abort(1);
+  EXPECT_EQ(s->result(1).done_outcome, LLP_OUT_NOT_SENT);
+  EXPECT_EQ(s->pull(), "");
+  EXPECT_FALSE(s->left(LLP_T_P3).has_value());
+}
+
+TEST(MllpSource, AbortInMidBlock) {
+  auto s = r2();
+  s->auto_pull = false;
+  s->submit(1, kM);
+  pull_some(*s, 5);
+  EXPECT_FALSE(llp_can_withdraw(&s->e(), 1));
+  s->abort(1);
+  EXPECT_EQ(s->result(1).done, 0);
+  EXPECT_EQ(s->pull(), block(kM).substr(5));
+  s->tx_empty();
+  EXPECT_EQ(s->result(1).done_cause, LLP_CAUSE_ABORTED);
+  EXPECT_EQ(s->result(1).done_outcome, LLP_OUT_UNKNOWN);
+  // Its reply must not be taken for the next block's.
+  s->submit(2, "two");
+  EXPECT_EQ(s->pull(), "");
+  s->feed(kNak);
+  EXPECT_EQ(s->pull(), block("two"));
+  EXPECT_EQ(s->result(2).done, 0);
+}
+
+TEST(MllpSource, AbortInMidBlockWithAnEarlyReply) {
+  auto s = r2();
+  s->auto_pull = false;
+  s->submit(1, kM);
+  pull_some(*s, 5);
+  s->abort(1);
+  s->feed(kNak);
+  s->pull();
+  s->tx_empty();
+  EXPECT_EQ(s->result(1).done_cause, LLP_CAUSE_ABORTED);
+  EXPECT_EQ(s->result(1).done_outcome, LLP_OUT_REFUSED);
+  auto t = r2();
+  t->submit(1, kM);
+  t->auto_pull = false;
+  t->advance(30 * kSec);
+  pull_some(*t, 5);
+  t->abort(1);
+  t->feed(kAck);
+  t->pull();
+  t->tx_empty();
+  EXPECT_EQ(t->result(1).done_cause, LLP_CAUSE_ABORTED);
+  EXPECT_EQ(t->result(1).done_outcome, LLP_OUT_DELIVERED);
+}
+
+TEST(MllpSource, AbortWhileWaiting) {
+  auto s = r2();
+  s->submit(1, kM);
+  s->take();
+  s->advance(kSec);
+  s->abort(1);
+  EXPECT_EQ(s->result(1).done_outcome, LLP_OUT_UNKNOWN);
+  s->submit(2, "two");
+  EXPECT_EQ(s->take(), "");
+  s->advance(30 * kSec);  // nothing came
+  EXPECT_EQ(s->take(), block("two"));
+}
+
+TEST(MllpSource, AbortOfAQueuedResend) {
+  auto s = r2();
+  s->submit(1, kM);
+  s->take();
+  s->auto_pull = false;
+  s->advance(30 * kSec);
+  s->abort(1);
+  EXPECT_EQ(s->result(1).done_outcome, LLP_OUT_UNKNOWN);
+  EXPECT_EQ(s->pull(), "");
+  EXPECT_TRUE(s->left(LLP_T_P3).has_value());
+}
+
+TEST(MllpSource, ReconnectResendsAndCounts) {
+  auto s = r2({{"resends", "2"}});
+  s->submit(1, kM);
+  EXPECT_EQ(s->take(), block(kM));
+  for (int i = 0; i < 2; i++) {
+    s->hangup(false);
+    EXPECT_EQ(s->state(), "waiting for the connection");
+    s->connect();
+    EXPECT_EQ(s->take(), block(kM)) << i;
+  }
+  s->hangup(false);
+  s->connect();
+  EXPECT_EQ(s->take(), "");
+  EXPECT_EQ(s->result(1).done_cause, LLP_CAUSE_HANGUP);
+  EXPECT_EQ(s->result(1).done_outcome, LLP_OUT_UNKNOWN);
+}
+
+TEST(MllpSource, ReconnectDoesNotCountWhatWasNotBegun) {
+  auto s = r2({{"resends", "0"}});
+  s->auto_pull = false;
+  s->submit(1, kM);
+  s->hangup(false);
+  EXPECT_EQ(s->state(), "queued");
+  s->connect();
+  EXPECT_EQ(s->pull(), block(kM));
+  s->tx_empty();
+  s->feed(kAck);
+  EXPECT_EQ(s->result(1).done_outcome, LLP_OUT_DELIVERED);
+  EXPECT_EQ(s->count(LLP_C_RETRANSMISSIONS), 0u);
+}
+
+TEST(MllpSource, ReconnectAfterHalfABlock) {
+  auto s = r2();
+  s->auto_pull = false;
+  s->submit(1, kM);
+  pull_some(*s, 5);
+  s->hangup(false);
+  EXPECT_EQ(s->state(), "waiting for the connection");
+  s->connect();
+  EXPECT_EQ(s->pull(), block(kM));
+}
+
+TEST(MllpSource, FinalHangupFails) {
+  auto s = r2();
+  s->submit(1, kM);
+  s->hangup(true);
+  EXPECT_EQ(s->result(1).done_cause, LLP_CAUSE_HANGUP);
+  EXPECT_EQ(s->result(1).done_outcome, LLP_OUT_UNKNOWN);
+  auto t = r2();
+  t->submit(1, kM);
+  t->hangup(false);
+  t->hangup(true);  // no connection came
+  EXPECT_EQ(t->result(1).done_outcome, LLP_OUT_UNKNOWN);
+  auto u = r2({{"resend_after_reconnect", "no"}});
+  llp_params p = with({{"release", "2"}, {"resend_after_reconnect", "no"}});
+  Station v(LLP_PROTO_MLLP, p);
+  v.submit(1, kM);
+  v.hangup(false);
+  EXPECT_EQ(v.result(1).done_cause, LLP_CAUSE_HANGUP);
+}
+
+TEST(MllpSource, AbortWhileTheConnectionIsLost) {
+  auto s = r2();
+  s->submit(1, kM);
+  s->hangup(false);
+  s->abort(1);
+  EXPECT_EQ(s->result(1).done_cause, LLP_CAUSE_ABORTED);
+  EXPECT_EQ(s->result(1).done_outcome, LLP_OUT_UNKNOWN);
+  s->take();
+  s->connect();
+  EXPECT_EQ(s->take(), "");
+  auto t = r2();
+  t->auto_empty = false;
+  t->submit(1, kM);
+  t->abort(1);
+  t->hangup(false);
+  EXPECT_EQ(t->result(1).done_cause, LLP_CAUSE_ABORTED);
+}
+
+TEST(MllpSource, ReplyTimerSurvivesAReconnect) {
+  auto s = r2({{"match", "msa"}});
+  s->submit(1, kM, 0);
+  s->feed(kAck);
+  s->hangup(false);
+  EXPECT_EQ(s->result(1).done, 0);
+  s->connect();
+  s->feed(block(kA));
+  EXPECT_EQ(s->result(1).done_cause, LLP_OK);
+}
+
+TEST(MllpSource, StalledTransmitterIsLikeSilence) {
+  auto s = r2({{"resends", "0"}});
+  s->auto_pull = false;
+  s->submit(1, kM);
+  s->advance(30 * kSec);
+  EXPECT_EQ(s->state(), "waiting for commit");
+  s->advance(30 * kSec);
+  EXPECT_EQ(s->result(1).done_cause, LLP_CAUSE_NOREPLY);
+  EXPECT_EQ(s->result(1).done_outcome, LLP_OUT_NOT_SENT);
+}
+
+TEST(MllpSource, ContentionBothDirectionsAreIndependent) {
+  auto s = r2({{"match", "msa"}});
+  s->verdict_policy.reset();
+  s->submit(1, kM, 0);
+  s->take();
+  s->advance(10 * kSec);
+  s->feed(block(kM));                       // theirs, while we wait for our commit reply
+  EXPECT_EQ(s->left(LLP_T_P2), 20 * kSec);  // T_c is not restarted
+  s->feed(kAck);
+  EXPECT_EQ(s->result(1).sent, 1);
+  s->verdict(1, LLP_ACCEPT);
+  EXPECT_EQ(s->take(), kAck);
+}
+
+TEST(MllpSource, CommitReplyAfterHalfABlockOfTheirs) {
+  auto s = r2();
+  s->submit(1, kM);
+  s->take();
+  s->feed("\x0bMSH" + kAck);  // VT in mid block: begun anew, and it is a commit reply
+  EXPECT_EQ(s->result(1).done_outcome, LLP_OUT_DELIVERED);
+  ASSERT_EQ(s->cancelled.size(), 1u);
+  EXPECT_EQ(s->cancelled[0].second, LLP_CAUSE_SUPERSEDED);
+}
+
+}  // namespace
+}  // namespace llp::test::mllp
