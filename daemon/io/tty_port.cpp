@@ -9,6 +9,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -23,6 +24,16 @@ namespace {
 
 constexpr unsigned long kTcflsh = 0x540B;  // TCFLSH without <termios.h>
 constexpr int kTcoflush = 1;
+
+// Between two looks at a queue that empties slowly, or not at all under flow
+// control.
+constexpr std::chrono::milliseconds kPollMin{1};
+constexpr std::chrono::milliseconds kPollMax{50};
+constexpr std::chrono::milliseconds kAdapterSlack{20};
+
+std::chrono::nanoseconds poll_time(std::chrono::nanoseconds time) noexcept {
+  return std::clamp<std::chrono::nanoseconds>(time, kPollMin, kPollMax);
+}
 
 // Slaves of UNIX 98 pseudo terminals have majors 136 to 143.
 bool is_pseudo(dev_t device) { return major(device) >= 136 && major(device) <= 143; }
@@ -125,6 +136,16 @@ std::uint64_t TtyPort::new_overruns() noexcept {
   const std::uint32_t more = total - static_cast<std::uint32_t>(overruns_);
   overruns_ = total;
   return more;
+}
+
+std::chrono::nanoseconds until_empty(const TransmitState& state, const TransmitClock& clock,
+                                     std::chrono::nanoseconds char_time,
+                                     TransmitClock::Clock::time_point now) noexcept {
+  constexpr std::chrono::nanoseconds kNow{0};
+  if (state.queued > 0) return poll_time(char_time * static_cast<std::int64_t>(state.queued));
+  if (!state.has_wire) return kNow;
+  if (state.empty) return *state.empty ? kNow : poll_time(char_time);
+  return std::max<std::chrono::nanoseconds>(clock.empty_at() + kAdapterSlack - now, kNow);
 }
 
 }  // namespace llp::io

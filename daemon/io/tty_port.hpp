@@ -77,4 +77,18 @@ class TransmitClock {
   Clock::time_point empty_at_{};
 };
 
+// What the driver tells of its output.
+struct TransmitState {
+  std::size_t queued = 0;  // bytes that it still has
+  bool has_wire = true;
+  std::optional<bool> empty;  // the transmitter itself, where it can tell
+};
+
+// How long to wait before looking again whether the last byte has left; 0: it
+// has. Where the driver cannot tell (USB adapters): when it should have by the
+// clock, and 20 ms more for what an adapter holds back.
+[[nodiscard]] std::chrono::nanoseconds until_empty(const TransmitState& state, const TransmitClock& clock,
+                                                   std::chrono::nanoseconds char_time,
+                                                   TransmitClock::Clock::time_point now) noexcept;
+
 }  // namespace llp::io

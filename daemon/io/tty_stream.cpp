@@ -18,15 +18,6 @@ namespace llp::io {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-using std::chrono::milliseconds;
-
-// Between two looks at a queue that empties slowly, or not at all under flow
-// control.
-constexpr milliseconds kPollMin{1};
-constexpr milliseconds kPollMax{50};
-// What an adapter that cannot tell may hold back: decision "timers start when
-// the transmitter is empty", USB adapters.
-constexpr milliseconds kAdapterSlack{20};
 
 // The port goes to a worker when nobody needs it any more: closing may block.
 class TtyChannel final : public Channel {
@@ -64,22 +55,11 @@ class TtyChannel final : public Channel {
   std::shared_ptr<WorkerPool> pool_;
 };
 
-// How long to wait before looking again whether the transmitter is empty;
-// 0: it is.
-std::chrono::nanoseconds until_empty(const TtyPort& port, const TransmitClock& clock,
-                                     std::chrono::nanoseconds char_time) {
-  const auto clamp = [](std::chrono::nanoseconds t) {
-    return std::clamp<std::chrono::nanoseconds>(t, kPollMin, kPollMax);
-  };
-  if (const std::size_t queued = port.output_queued(); queued > 0) {
-    return clamp(char_time * static_cast<std::int64_t>(queued));
-  }
-  if (!port.has_wire()) return std::chrono::nanoseconds(0);
-  if (const auto empty = port.transmitter_empty()) {
-    return *empty ? std::chrono::nanoseconds(0) : clamp(char_time);
-  }
-  const auto left = clock.empty_at() + kAdapterSlack - Clock::now();
-  return left > left.zero() ? std::max<std::chrono::nanoseconds>(left, kPollMin) : left.zero();
+std::chrono::nanoseconds until_empty_now(const TtyPort& port, const TransmitClock& clock,
+                                         std::chrono::nanoseconds char_time) {
+  TransmitState state{port.output_queued(), port.has_wire(), std::nullopt};
+  if (state.queued == 0 && state.has_wire) state.empty = port.transmitter_empty();
+  return until_empty(state, clock, char_time, Clock::now());
 }
 
 class TtyStream final : public StreamBase {
@@ -177,11 +157,11 @@ asio::awaitable<void> TtyStream::let_go(std::shared_ptr<TtyStream> self, std::un
                                         TransmitClock clock) {
   asio::steady_timer timer(self->executor_);
   const auto deadline = Clock::now() + self->options_.drain;
-  auto wait = until_empty(*port, clock, self->char_time_);
+  auto wait = until_empty_now(*port, clock, self->char_time_);
   while (wait > wait.zero() && Clock::now() < deadline) {
     timer.expires_at(std::min(Clock::now() + wait, deadline));
     co_await timer.async_wait(asio::experimental::as_tuple(asio::use_awaitable));
-    wait = until_empty(*port, clock, self->char_time_);
+    wait = until_empty_now(*port, clock, self->char_time_);
   }
   auto close = [gone = std::move(port)]() mutable { gone.reset(); };
   const auto closed = co_await self->options_.pool->run(std::move(close));
@@ -210,7 +190,7 @@ asio::awaitable<Result<void>> TtyStream::empty_channel(std::shared_ptr<Channel> 
   auto& tty = static_cast<TtyChannel&>(*channel);
   while (true) {
     if (auto why = stopped(*channel)) co_return std::unexpected(std::move(*why));
-    const auto wait = until_empty(*tty.port, tty.clock, char_time_);
+    const auto wait = until_empty_now(*tty.port, tty.clock, char_time_);
     if (wait <= wait.zero()) co_return Result<void>();
     co_await channel->sleep(wait);
   }

@@ -145,6 +145,32 @@ TEST(TransmitClock, OneCharacterAfterTheOther) {
   EXPECT_EQ(clock.empty_at(), start + 101ms);
 }
 
+TEST(UntilEmpty, WhatTheDriverTells) {
+  TransmitClock clock(1ms);
+  const TransmitClock::Clock::time_point now{10s};
+  clock.wrote(100, now);  // until 100 ms from now, by the clock
+  const auto wait = [&](TransmitState state, TransmitClock::Clock::time_point at) {
+    return until_empty(state, clock, 1ms, at);
+  };
+  // Bytes in the driver's queue: their time, within bounds.
+  EXPECT_EQ(wait({7, true, true}, now), 7ms);
+  EXPECT_EQ(wait({4000, true, std::nullopt}, now), 50ms);
+  EXPECT_EQ(until_empty({1, true, std::nullopt}, clock, 10us, now), 1ms);
+  EXPECT_EQ(wait({5, true, true}, now + 1s), 5ms);  // held back by flow control: the clock does not count
+  // The transmitter itself, where it can tell, whatever the clock says.
+  EXPECT_EQ(wait({0, true, false}, now), 1ms);
+  EXPECT_EQ(wait({0, true, true}, now), 0ns);
+  EXPECT_EQ(wait({0, true, false}, now + 1s), 1ms);
+  // Where it cannot: the clock and 20 ms.
+  EXPECT_EQ(wait({0, true, std::nullopt}, now), 120ms);
+  EXPECT_EQ(wait({0, true, std::nullopt}, now + 119ms), 1ms);
+  EXPECT_EQ(wait({0, true, std::nullopt}, now + 120ms), 0ns);
+  EXPECT_EQ(wait({0, true, std::nullopt}, now + 1s), 0ns);
+  // No wire.
+  EXPECT_EQ(wait({0, false, std::nullopt}, now), 0ns);
+  EXPECT_EQ(wait({9, false, std::nullopt}, now), 9ms);
+}
+
 TEST(LineSpec, Describes) {
   EXPECT_EQ(describe(LineSpec(Tty{"/dev/ttyUSB0"})), "/dev/ttyUSB0 9600 8N1");
   EXPECT_EQ(describe(LineSpec(Tty{"/dev/ttyS1", 19200, {7, 'e', 1}, TtyFlow::rtscts, false})),
