@@ -50,10 +50,7 @@ def test_a_request_gives_way(stage, role, own, other):
     for i in range(5):
         request, message = hl7(f"OUT{i}", 300), hl7(f"IN{i}", 300)
         call = b.call(request)
-        first = station.get()
-        if first == "EOT":
-            first = station.get()
-        assert first == "ENQ"
+        station.expect_bid()
         # Ours goes out in answer: the bids have met.
         Instrument(station, [message], 1, reply_to).run(other)
         assert call.result() == reply_to(request)

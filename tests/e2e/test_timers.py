@@ -34,9 +34,7 @@ def test_x328_timer_a(stage):
     """6 s without an answer to its bid, then the bid again."""
     b = Bridge(stage, "x328", app=None)
     call = b.call(hl7("A", 300), timeout=120)
-    first = b.station.get()
-    if first == "EOT":
-        b.station.expect("ENQ")
+    b.station.expect_bid()
     # Some milliseconds for the wake-ups of both processes.
     _, waited = elapsed(lambda: b.station.get(timeout=60))
     assert waited > 5.8
@@ -109,8 +107,6 @@ def test_time_scale(stage, scale, least):
     b = Bridge(stage, "x328", "unix-listen", "--time-scale", scale, app=None)
     b.station
     b.call(hl7("S", 300))
-    first = b.station.get()
-    if first == "EOT":
-        b.station.expect("ENQ")
+    b.station.expect_bid()
     _, waited = elapsed(lambda: b.station.get(timeout=30))
     assert waited > least

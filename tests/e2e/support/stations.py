@@ -74,6 +74,10 @@ class Station:
         del self._in[:at + len(mark)]
         return data
 
+    def take(self, n, timeout=PATIENCE):
+        """The next n bytes, whatever they are."""
+        return self._take(n, time.monotonic() + timeout)
+
     def silent(self, seconds):
         """Whether nothing comes for so long."""
         try:
@@ -137,6 +141,11 @@ class X328(Station):
                  or DLE + name[3:].encode())
         self.put(CR)
 
+    def expect_bid(self, timeout=PATIENCE):
+        """ENQ, perhaps after an EOT: a bidder that does not know our state clears the line first."""
+        if self.expect("ENQ", "EOT", timeout=timeout) == "EOT":
+            self.expect("ENQ", timeout=timeout)
+
     def bid(self, tries=20):
         """Becomes master; a refused or crossed bid is made again."""
         for _ in range(tries):
@@ -175,10 +184,7 @@ class X328(Station):
     def receive(self, timeout=PATIENCE, granted=False):
         """A message of llpdrv's; every block is acknowledged."""
         if not granted:
-            first = self.get(timeout)
-            while first == "EOT":  # a bidder that does not know our state clears the line first
-                first = self.get(timeout)
-            assert first == "ENQ", f"{first} instead of a bid"
+            self.expect_bid(timeout)
             self.say("ACK0")
         text, expected = b"", 1
         while True:
