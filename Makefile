@@ -24,7 +24,7 @@ deps: ## Install every package that any door needs (root)
 
 .PHONY: demo
 demo: ## Set up, build, and run the main job before your eyes
-	@$(deps) build
+	@$(deps) build demo
 	@$(MAKE) all
 	@tools/demo/run --bin build/bin
 

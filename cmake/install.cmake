@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# What `make install` puts where. The programs install themselves
-# (llp_program); here are the pages that describe them.
+# What `make install` puts where.
 include(GNUInstallDirs)
+
+foreach(program llpdrv llpd llpsim)
+  if(TARGET ${program})
+    install(TARGETS ${program})
+  endif()
+endforeach()
 
 file(GLOB pages CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/docs/*.[1-8])
 foreach(page ${pages})
@@ -9,3 +14,4 @@ foreach(page ${pages})
   string(SUBSTRING ${section} 1 -1 section)
   install(FILES ${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
 endforeach()
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs/examples DESTINATION ${CMAKE_INSTALL_DOCDIR} OPTIONAL)

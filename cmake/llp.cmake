@@ -53,13 +53,12 @@ function(llp_library name)
   llp_cxx_target(${name} llp_pch)
 endfunction()
 
-# llp_program(NAME [LIBS...]): a program in bin/, installed by `make install`.
+# llp_program(NAME [LIBS...]): a program in bin/
 function(llp_program name)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
   add_executable(${name} ${sources})
   target_link_libraries(${name} PRIVATE ${ARGN})
   llp_cxx_target(${name} llp_pch)
-  install(TARGETS ${name})
 endfunction()
 
 # llp_unit_test(NAME [LIBS...]): a GoogleTest program in tests/, registered
