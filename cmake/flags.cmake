@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Compiler and linker flags of every user-space target.
 
-set(LLP_WARNINGS -Wall -Wextra -Wshadow -Wcast-align -Wformat=2 -Wundef -Wpointer-arith)
+set(LLP_WARNINGS -Wall -Wextra -Wshadow -Wcast-align -Wformat=2 -Wundef -Wpointer-arith
+  $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor>
+  $<$<COMPILE_LANGUAGE:CXX>:-Woverloaded-virtual>
+  $<$<COMPILE_LANGUAGE:CXX>:-Wdeprecated-copy-dtor>)
 if(LLP_WERROR)
   list(APPEND LLP_WARNINGS -Werror)
 endif()
