@@ -289,6 +289,9 @@ static void hllp_hangup(struct llp_engine *e, struct llp_io *io, bool final)
 	if (cur == HLLP_MSG) {
 		h->whole |= block_whole(e);
 		h->retry |= e->tx.pos != 0;
+	} else if (cur == HLLP_REQ) {
+		/* Its reply timer stood still while it was sent. */
+		llp_exch_rearm(e);
 	}
 	if (h->id && (!again || h->is_reply || h->abort || (h->retry && h->req_tries >= e->p.send_retries))) {
 		finish(e, io, h->abort ? LLP_CAUSE_ABORTED : LLP_CAUSE_HANGUP,

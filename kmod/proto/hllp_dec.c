@@ -101,10 +101,15 @@ static void reset_block(struct llp_engine *e)
 static void begin(struct llp_engine *e, struct llp_io *io)
 {
 	e->u.h.hold = 0;
-	if (hllp_wanted(e))
+	if (hllp_wanted(e)) {
 		llp_msg_begin(e, io);
-	else
-		hllp_skip(e, 'G', LLP_FV_BUSY);
+		return;
+	}
+	/* How much had come by now depends on the reads. */
+	hllp_skip(e, 'G', LLP_FV_BUSY);
+	llp_rx_discard(e);
+	e->u.h.body = 0;
+	e->u.h.acc = 0;
 }
 
 /* The type letter came. */

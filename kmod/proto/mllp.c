@@ -438,8 +438,9 @@ static void source_hangup(struct llp_engine *e, struct llp_io *io, bool again)
 
 static void mllp_hangup(struct llp_engine *e, struct llp_io *io, bool final)
 {
-	mllp_dec_hangup(e, io);
+	/* First: what is cut off must not be acknowledged on a line that is gone. */
 	mllp_dest_hangup(e, io);
+	mllp_dec_hangup(e, io);
 	source_hangup(e, io, !final && e->p.resend_after_reconnect);
 }
 

@@ -697,5 +697,16 @@ TEST(HllpDecoder, AnySplitWhileServing) {
   }
 }
 
+TEST(HllpDecoder, AnySplitWhileNobodyTakesMore) {
+  const std::string wire = D(kM) + D(std::string(60, 'z')) + D("q") + D(kM);
+  for (const char* flow : {"no", "yes"})
+    expect_same_for_every_split(wire, [&] {
+      auto s = station({{"flow", flow}});
+      s->verdict_policy = LLP_ACCEPT_ANSWER;
+      s->on_message = [](Station& st, Received&) { st.ready(0); };
+      return s;
+    });
+}
+
 }  // namespace
 }  // namespace llp::test::hllp

@@ -346,6 +346,17 @@ TEST(HllpInitiator, ResendAfterReconnectIsAnOption) {
   EXPECT_TRUE(f->idle());
 }
 
+TEST(HllpInitiator, HangupDuringTheResendStillEndsInTime) {
+  auto s = waiting({{"resend_after_reconnect", "yes"}, {"match", "msa"}});
+  s->auto_pull = false;
+  s->feed(N('X'));
+  s->hangup(false);
+  s->advance(60 * kSec);
+  EXPECT_EQ(s->result(1).done_cause, LLP_CAUSE_REPLY_TIMEOUT);
+  s->connect();
+  EXPECT_EQ(s->pull(), "");
+}
+
 TEST(HllpInitiator, ResendAfterReconnectOfABlockCutInItsMiddle) {
   auto s = station({{"resend_after_reconnect", "yes"}, {"send_retries", "1"}});
   s->auto_pull = false;

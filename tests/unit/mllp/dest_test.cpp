@@ -355,6 +355,16 @@ TEST(MllpDest, HangupWhilePending) {
   EXPECT_TRUE(t->messages[0].cancel_accepted);
 }
 
+TEST(MllpDest, HangupWhileTheRepeatArrivesAcknowledgesNothing) {
+  auto s = slow();
+  s->feed(block(kM) + "\x0bMSH");
+  EXPECT_EQ(s->verdict(1, LLP_ACCEPT), LLP_LATE);
+  s->hangup(false);
+  EXPECT_FALSE(s->messages[0].acked);
+  EXPECT_TRUE(s->messages[0].cancel_accepted);
+  EXPECT_EQ(s->take(), "");
+}
+
 TEST(MllpDest, VerdictOnAnotherIsGone) {
   auto s = slow();
   EXPECT_EQ(s->verdict(5), LLP_GONE);
