@@ -12,7 +12,7 @@
 
 static uint64_t has_zero(uint64_t w) { return (w - ONES) & ~w & HIGHS; }
 
-size_t baseline_find_copy(uint8_t *dst, const uint8_t *src, size_t n, uint8_t b1, uint8_t b2) {
+size_t baseline_find_copy(uint8_t* dst, const uint8_t* src, size_t n, uint8_t b1, uint8_t b2) {
   size_t i = 0;
 
   for (; n - i >= 8; i += 8) {
@@ -26,7 +26,7 @@ size_t baseline_find_copy(uint8_t *dst, const uint8_t *src, size_t n, uint8_t b1
   return i;
 }
 
-uint8_t baseline_xor_copy(uint8_t *dst, const uint8_t *src, size_t n) {
+uint8_t baseline_xor_copy(uint8_t* dst, const uint8_t* src, size_t n) {
   uint64_t acc = 0;
   size_t i = 0;
 

@@ -161,8 +161,8 @@ std::string label(const std::string& what, const std::string& name, std::size_t 
 
 void print_ratios(const Collector& c) {
   std::printf("\nRatios to the baseline of this run (goal: 0.50 at 90000 bytes and above)\n");
-  std::printf("%-18s %9s  %-10s %12s %12s %8s %12s %8s\n", "protocol", "bytes", "baseline", "MB/s", "decode MB/s",
-              "ratio", "encode MB/s", "ratio");
+  std::printf("%-18s %9s  %-10s %12s %12s %8s %12s %8s\n", "protocol", "bytes", "baseline", "MB/s",
+              "decode MB/s", "ratio", "encode MB/s", "ratio");
   for (const auto& s : kSubjects) {
     for (const std::size_t size : kSizes) {
       if (size > s.largest) continue;
@@ -171,8 +171,9 @@ void print_ratios(const Collector& c) {
       const double enc = c.rate(label("encode", s.name, size));
       if (base == 0 || dec == 0 || enc == 0) continue;
       const auto mark = [&](double r) { return size >= 90000 && r < 0.5 ? '*' : ' '; };
-      std::printf("%-18s %9zu  %-10s %12.0f %12.0f %7.2f%c %12.0f %7.2f%c\n", s.name.c_str(), size, s.baseline,
-                  base / 1e6, dec / 1e6, dec / base, mark(dec / base), enc / 1e6, enc / base, mark(enc / base));
+      std::printf("%-18s %9zu  %-10s %12.0f %12.0f %7.2f%c %12.0f %7.2f%c\n", s.name.c_str(), size,
+                  s.baseline, base / 1e6, dec / 1e6, dec / base, mark(dec / base), enc / 1e6, enc / base,
+                  mark(enc / base));
     }
   }
   std::printf("(*: below the goal; memchr+memcpy of the C library is listed above for information)\n");

@@ -14,9 +14,7 @@ namespace {
 
 using Bytes = std::vector<u8>;
 
-bool special(u8 c) {
-  return (c >= 0x01 && c <= 0x06) || c == 0x10 || (c >= 0x15 && c <= 0x17);
-}
+bool special(u8 c) { return (c >= 0x01 && c <= 0x06) || c == 0x10 || (c >= 0x15 && c <= 0x17); }
 
 u8 xor_of(const Bytes& b, std::size_t n) {
   u8 x = 0;
@@ -43,7 +41,8 @@ void every_place(F f) {
 }
 
 TEST(Scan, X328SpecialsAreTheTenCharactersThatTextMustNotHold) {
-  for (unsigned c = 0; c < 256; ++c) EXPECT_EQ(llp_x328_special(static_cast<u8>(c)), special(static_cast<u8>(c))) << c;
+  for (unsigned c = 0; c < 256; ++c)
+    EXPECT_EQ(llp_x328_special(static_cast<u8>(c)), special(static_cast<u8>(c))) << c;
 }
 
 TEST(Scan, X328CopyStopsAtTheFirstSpecial) {
