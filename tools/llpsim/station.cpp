@@ -138,12 +138,14 @@ asio::awaitable<void> Station::follow(line::MessageId id) {
 }
 
 asio::awaitable<Result<void>> Station::take(line::Message message) {
-  if (options_.answer == Answer::refuse) {
+  // A reply that nobody waits for any more is taken, so that its sender rests.
+  const bool stray = message.late || message.acknowledgement;
+  if (options_.answer == Answer::refuse && !stray) {
     line_.verdict(message.id, LLP_REJECT);
     report_.refused++;
     co_return Result<void>{};
   }
-  Bytes answer = message.late || message.acknowledgement ? Bytes{} : answer_to(message.text);
+  Bytes answer = stray ? Bytes{} : answer_to(message.text);
   if (line_.verdict(message.id, answer.empty() ? LLP_ACCEPT : LLP_ACCEPT_ANSWER) == LLP_GONE) {
     // Its sender was told that it failed.
     report_.gone++;
@@ -152,7 +154,7 @@ asio::awaitable<Result<void>> Station::take(line::Message message) {
   if (message.pending) asio::co_spawn(co_await asio::this_coro::executor, follow(message.id), asio::detached);
   report_.received++;
   report_.received_bytes += message.text.size();
-  if (message.late) report_.late++;
+  if (stray) report_.late++;
   const bool again = !seen_.insert(digest(message.text)).second;
   if (again || message.repeat) report_.repeats++;
   if (auto stored = store(message.text, again || message.repeat ? "repeat" : "msg"); !stored)
