@@ -117,7 +117,8 @@ llp_settled EngineCore::verdict(MessageId id, llp_decision decision) {
 }
 
 Result<std::shared_ptr<Outgoing>> EngineCore::send(Bytes text, Kind kind, llp_expect expect) {
-  if (closed_ || stopping_) return fail(Errc::cancelled, describe() + " was closed");
+  if (closed_ || (stopping_ && kind == Kind::request))
+    return fail(Errc::cancelled, describe() + " was closed");
   if (answers_.size() + requests_.size() >= options_.max_queued) {
     return fail(Errc::busy, "too many messages wait for the line");
   }
@@ -342,7 +343,7 @@ std::shared_ptr<EngineOutgoing> EngineCore::next_to_send() const {
 }
 
 void EngineCore::pump() {
-  while (up_ && !leave_) {
+  while (up_ && !leave_ && !dropped_) {
     const auto item = next_to_send();
     if (!item) return;
     const int err =
@@ -421,9 +422,14 @@ void EngineCore::settle() {
 }
 
 void EngineCore::flush_disconnect() {
-  if (!leave_ || !up_ || writing_ || shell_.tx_pending()) return;
+  if (leave_ && !writing_ && !shell_.tx_pending()) drop_connection();
+}
+
+// The reader sees the end.
+void EngineCore::drop_connection() {
   disconnect_at_ = LLP_NEVER;
-  stream_->disconnect();  // the reader sees the end
+  if (!up_ || std::exchange(dropped_, true)) return;
+  stream_->disconnect();
 }
 
 // ---- time ----
@@ -459,10 +465,7 @@ void EngineCore::take_turn(unsigned left) {
 
 void EngineCore::deadlines_passed() {
   const std::uint64_t now = clock_->now();
-  if (disconnect_at_ <= now) {
-    disconnect_at_ = LLP_NEVER;
-    if (up_) stream_->disconnect();
-  }
+  if (disconnect_at_ <= now) drop_connection();
   if (final_at_ <= now) {
     final_at_ = LLP_NEVER;
     if (!up_) shell_.hangup(true);

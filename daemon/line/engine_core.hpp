@@ -80,6 +80,7 @@ class EngineCore final : public EngineShell::Sink,
   void finish(const std::shared_ptr<EngineOutgoing>& item, SendResult result);
   void fail_queued(std::deque<std::shared_ptr<EngineOutgoing>>& queue, SendResult result);
   void flush_disconnect();
+  void drop_connection();
   void set_alarm();
   void alarm_due();
   void take_turn(unsigned left);
@@ -131,6 +132,7 @@ class EngineCore final : public EngineShell::Sink,
   bool writing_ = false;
   bool write_failed_ = false;
   bool leave_ = false;    // disconnect as soon as the output is written
+  bool dropped_ = false;  // the present connection was disconnected by us; its reader ends
   bool turning_ = false;  // bytes that came in time go before a time-out
 };
 

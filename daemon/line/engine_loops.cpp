@@ -14,6 +14,8 @@ namespace {
 
 constexpr std::size_t kReadSize = 16384;
 constexpr std::size_t kStaging = 4096;
+// After a write that failed, for the read to fail by itself (ns).
+constexpr std::uint64_t kReaderSeesIt = 100'000'000;
 
 }  // namespace
 
@@ -38,6 +40,7 @@ void EngineCore::came_up() {
   up_ = true;
   write_failed_ = false;
   leave_ = false;
+  dropped_ = false;
   disconnect_at_ = LLP_NEVER;
   final_at_ = LLP_NEVER;
   for (auto* queue : {&answers_, &requests_}) {
@@ -125,7 +128,7 @@ asio::awaitable<void> EngineCore::write_loop(Self self) {
     if (!written && generation == self->generation_ && !self->closed_) {
       // The reader sees the end, too, as a rule; if not, it is shown to it.
       self->write_failed_ = true;
-      self->disconnect_at_ = self->clock_->now() + 100'000'000;
+      if (!self->dropped_) self->disconnect_at_ = self->clock_->now() + kReaderSeesIt;
     }
     self->settle();
   }

@@ -45,6 +45,7 @@ class MemoryLine : public std::enable_shared_from_this<MemoryLine> {
   Fault fault;
   std::function<Error(int side)> refuse_open;  // code system: it is not refused
   std::array<bool, 2> block_writes{};          // writes wait
+  std::array<bool, 2> fail_writes{};           // writes fail, reads see nothing of it
 
   // ---- what happened ----
   std::array<std::string, 2> sent;  // by each side, undamaged
@@ -181,8 +182,10 @@ class MemoryLine : public std::enable_shared_from_this<MemoryLine> {
   static asio::awaitable<Result<void>> write(Self self, int side, std::span<const std::uint8_t> bytes) {
     const std::uint64_t session = self->sides_[side].session;
     Side& s = self->sides_[side];
+    if (self->fail_writes[side]) co_return fail(Errc::reset, "the memory line takes nothing");
     for (const std::uint8_t c : bytes) {
       while (!self->lost(side, session) && (self->block_writes[side] || s.out.size() >= self->capacity)) {
+        self->changed_.notify();
         co_await self->wait();
       }
       if (self->lost(side, session)) co_return std::unexpected(self->ended(side));
