@@ -2,7 +2,8 @@
 /*
  * HLLP: entry points; what is sent and when. One block at a time: the last
  * reply again (the other station NAKed it), the outstanding request again, a
- * message newly submitted, in this order.
+ * new reply, a new request, in this order. A reply has a place of its own: a
+ * request that is held back until the reply is out must not keep it away.
  */
 #include "hllp.h"
 
@@ -11,7 +12,8 @@ enum hllp_send { HLLP_S_IDLE, HLLP_S_QUEUED, HLLP_S_SEND };
 static void update_state(struct llp_engine *e, struct llp_io *io)
 {
 	struct llp_hllp *h = &e->u.h;
-	u8 state = h->cur ? HLLP_S_SEND : h->id || h->due_req || h->due_kept ? HLLP_S_QUEUED : HLLP_S_IDLE;
+	u8 state = h->cur ? HLLP_S_SEND :
+		   h->id || h->ans_id || h->due_req || h->due_kept ? HLLP_S_QUEUED : HLLP_S_IDLE;
 
 	if (h->state == state)
 		return;
@@ -31,7 +33,7 @@ static void start(struct llp_engine *e, struct llp_io *io, enum hllp_kind kind, 
 {
 	struct llp_hllp *h = &e->u.h;
 	u8 head[HLLP_HEAD] = { e->p.sb_char, 'D', '0' + e->p.vv / 10, '0' + e->p.vv % 10, CH_CR };
-	bool again = kind != HLLP_MSG || h->retry;
+	bool again = kind == HLLP_REQ || kind == HLLP_KEPT || (kind == HLLP_MSG && h->retry);
 
 	h->cur = kind;
 	llp_count(e, LLP_C_TX_BLOCKS);
@@ -64,9 +66,12 @@ static void pick(struct llp_engine *e, struct llp_io *io)
 			return;
 		}
 	}
-	if (!h->id || !llp_exch_gate(e) || (hllp_half(e) && !h->is_reply && h->n_served))
+	if (!llp_exch_gate(e))
 		return;
-	start(e, io, HLLP_MSG, h->id, h->len);
+	if (h->ans_id)
+		start(e, io, HLLP_ANS, h->ans_id, h->ans_len);
+	else if (h->id && !(hllp_half(e) && h->n_served))
+		start(e, io, HLLP_MSG, h->id, h->len);
 }
 
 void hllp_try_start(struct llp_engine *e, struct llp_io *io)
@@ -100,22 +105,27 @@ void hllp_release_kept(struct llp_engine *e, struct llp_io *io)
 	llp_exch_release(e, io, id, LLP_OK, LLP_OUT_TRANSMITTED);
 }
 
-static void finish(struct llp_engine *e, struct llp_io *io, enum llp_cause cause, enum llp_outcome outcome)
+static void finish_request(struct llp_engine *e, struct llp_io *io, enum llp_cause cause, enum llp_outcome outcome)
+{
+	u32 id = e->u.h.id;
+
+	e->u.h.id = 0;
+	llp_exch_sent(e, io, id, cause, outcome);
+}
+
+static void finish_reply(struct llp_engine *e, struct llp_io *io, enum llp_cause cause, enum llp_outcome outcome)
 {
 	struct llp_hllp *h = &e->u.h;
-	u32 id = h->id;
-	bool keep = h->is_reply && !cause && e->p.send_retries;
+	u32 id = h->ans_id;
 
-	h->id = 0;
-	h->abort = 0;
-	if (h->is_reply)
-		hllp_answer_end(e);
-	if (!keep) {
+	h->ans_id = 0;
+	hllp_answer_end(e);
+	if (cause || !e->p.send_retries) {
 		llp_exch_sent(e, io, id, cause, outcome);
 		return;
 	}
 	h->kept_id = id;
-	h->kept_len = h->len;
+	h->kept_len = h->ans_len;
 	h->kept_tries = 0;
 	llp_arm(e, HLLP_T_KEEP, e->p.reply_timeout);
 	llp_exch_sent_keep(e, io, id, cause, outcome);
@@ -126,16 +136,23 @@ void hllp_transmitted(struct llp_engine *e, struct llp_io *io, bool whole)
 {
 	struct llp_hllp *h = &e->u.h;
 	u8 kind = h->cur;
+	enum llp_cause cause;
 
 	h->cur = HLLP_NONE;
 	switch (kind) {
 	case HLLP_MSG:
+	case HLLP_ANS:
 		/* A NAK that comes from now on is not for an older reply. */
 		hllp_release_kept(e, io);
-		h->last = h->is_reply ? HLLP_KEPT : HLLP_REQ;
-		whole |= h->whole;
-		finish(e, io, h->abort ? LLP_CAUSE_ABORTED : whole ? LLP_OK : LLP_CAUSE_NOREPLY,
-		       whole ? LLP_OUT_TRANSMITTED : LLP_OUT_NOT_SENT);
+		if (kind == HLLP_MSG)
+			whole |= h->whole;
+		cause = h->abort ? LLP_CAUSE_ABORTED : whole ? LLP_OK : LLP_CAUSE_NOREPLY;
+		h->abort = 0;
+		h->last = kind == HLLP_ANS ? HLLP_KEPT : HLLP_REQ;
+		if (kind == HLLP_ANS)
+			finish_reply(e, io, cause, whole ? LLP_OUT_TRANSMITTED : LLP_OUT_NOT_SENT);
+		else
+			finish_request(e, io, cause, whole ? LLP_OUT_TRANSMITTED : LLP_OUT_NOT_SENT);
 		break;
 	case HLLP_REQ:
 		h->last = HLLP_REQ;
@@ -197,15 +214,15 @@ static int hllp_submit(struct llp_engine *e, struct llp_io *io, u32 id, u32 len,
 		return -EILSEQ;
 	if (wire > HLLP_MAX || wire > e->p.max_data)
 		return -EMSGSIZE;
-	h->id = id;
-	h->len = len;
-	h->abort = 0;
-	h->retry = 0;
-	h->whole = 0;
-	h->is_reply = !!(flags & LLP_SUBMIT_REPLY);
-	if (h->is_reply) {
+	if (flags & LLP_SUBMIT_REPLY) {
+		h->ans_id = id;
+		h->ans_len = len;
 		hllp_answer_begin(e);
 	} else {
+		h->id = id;
+		h->len = len;
+		h->retry = 0;
+		h->whole = 0;
 		h->req_id = id;
 		h->req_len = len;
 		h->req_tries = 0;
@@ -218,41 +235,49 @@ static int hllp_submit(struct llp_engine *e, struct llp_io *io, u32 id, u32 len,
 
 static bool hllp_can_submit(const struct llp_engine *e, u32 flags)
 {
-	(void)flags;
-	return !e->u.h.id;
+	return flags & LLP_SUBMIT_REPLY ? !e->u.h.ans_id : !e->u.h.id;
 }
 
-/* Nothing of the message in transfer is on the wire. */
-static bool not_begun(const struct llp_engine *e)
+/* Nothing of the submitted message is on the wire; @kind: HLLP_MSG or HLLP_ANS. */
+static bool not_begun(const struct llp_engine *e, enum hllp_kind kind)
 {
-	const struct llp_hllp *h = &e->u.h;
-
-	return h->cur != HLLP_MSG || (e->tx.active && !llp_tx_begun(e));
+	return e->u.h.cur != kind || (e->tx.active && !llp_tx_begun(e));
 }
 
 static bool hllp_can_withdraw(const struct llp_engine *e, u32 id)
 {
-	return id && id == e->u.h.id && !e->u.h.retry && not_begun(e);
+	const struct llp_hllp *h = &e->u.h;
+
+	if (!id)
+		return false;
+	if (id == h->ans_id)
+		return not_begun(e, HLLP_ANS);
+	return id == h->id && !h->retry && not_begun(e, HLLP_MSG);
 }
 
 static void hllp_abort(struct llp_engine *e, struct llp_io *io, u32 id)
 {
 	struct llp_hllp *h = &e->u.h;
+	enum hllp_kind kind;
 
 	if (id == h->kept_id)
 		hllp_release_kept(e, io);
-	if (id != h->id)
+	if (id != h->id && id != h->ans_id)
 		return;
+	kind = id == h->id ? HLLP_MSG : HLLP_ANS;
 	/* A block that was begun is finished: a part of one would only be NAKed. */
-	if (!not_begun(e)) {
+	if (!not_begun(e, kind)) {
 		h->abort = 1;
 		return;
 	}
-	if (h->cur == HLLP_MSG) {
+	if (h->cur == kind) {
 		llp_tx_cut(e);
 		h->cur = HLLP_NONE;
 	}
-	finish(e, io, LLP_CAUSE_ABORTED, h->whole ? LLP_OUT_UNKNOWN : LLP_OUT_NOT_SENT);
+	if (kind == HLLP_ANS)
+		finish_reply(e, io, LLP_CAUSE_ABORTED, LLP_OUT_NOT_SENT);
+	else
+		finish_request(e, io, LLP_CAUSE_ABORTED, h->whole ? LLP_OUT_UNKNOWN : LLP_OUT_NOT_SENT);
 	hllp_try_start(e, io);
 }
 
@@ -275,6 +300,40 @@ static void hllp_init(struct llp_engine *e)
 	e->u.h.scope = LLP_SCOPE_DATA;
 }
 
+/* A request that was not transmitted yet, or only in part. */
+static void hangup_request(struct llp_engine *e, struct llp_io *io, bool cut, bool again)
+{
+	struct llp_hllp *h = &e->u.h;
+
+	if (cut) {
+		h->whole |= block_whole(e);
+		h->retry |= e->tx.pos != 0;
+	}
+	if (!again || h->abort || (h->retry && h->req_tries >= e->p.send_retries)) {
+		finish_request(e, io, h->abort ? LLP_CAUSE_ABORTED : LLP_CAUSE_HANGUP,
+			       h->whole ? LLP_OUT_UNKNOWN : LLP_OUT_NOT_SENT);
+	} else if (h->retry && cut) {
+		h->req_tries++;
+		h->req_unsure |= h->whole;
+	}
+}
+
+/* The request is out, its reply is not here. */
+static void hangup_wait(struct llp_engine *e, struct llp_io *io)
+{
+	struct llp_hllp *h = &e->u.h;
+
+	if (e->exch.state != LLP_X_WAIT || e->exch.expect == LLP_EXPECT_NONE)
+		return;
+	if (h->req_tries >= e->p.send_retries) {
+		llp_exch_fail(e, io, LLP_CAUSE_HANGUP, LLP_OUT_UNKNOWN);
+		return;
+	}
+	h->req_tries += !h->due_req;
+	h->req_unsure = 1;
+	h->due_req = 1;
+}
+
 static void hllp_hangup(struct llp_engine *e, struct llp_io *io, bool final)
 {
 	struct llp_hllp *h = &e->u.h;
@@ -286,31 +345,21 @@ static void hllp_hangup(struct llp_engine *e, struct llp_io *io, bool final)
 	h->cur = HLLP_NONE;
 	h->last = HLLP_NONE;
 	hllp_release_kept(e, io);
-	if (cur == HLLP_MSG) {
-		h->whole |= block_whole(e);
-		h->retry |= e->tx.pos != 0;
-	} else if (cur == HLLP_REQ) {
-		/* Its reply timer stood still while it was sent. */
+	/* Its reply timer stood still while it was sent. */
+	if (cur == HLLP_REQ)
 		llp_exch_rearm(e);
-	}
-	if (h->id && (!again || h->is_reply || h->abort || (h->retry && h->req_tries >= e->p.send_retries))) {
-		finish(e, io, h->abort ? LLP_CAUSE_ABORTED : LLP_CAUSE_HANGUP,
-		       h->whole ? LLP_OUT_UNKNOWN : LLP_OUT_NOT_SENT);
-	} else if (h->id && h->retry && cur == HLLP_MSG) {
-		h->req_tries++;
-		h->req_unsure |= h->whole;
-	}
-	/* The request is out, its reply is not here. */
-	if (again && e->exch.state == LLP_X_WAIT && e->exch.expect != LLP_EXPECT_NONE) {
-		if (h->req_tries < e->p.send_retries) {
-			h->req_tries += !h->due_req;
-			h->req_unsure = 1;
-			h->due_req = 1;
-		} else {
-			llp_exch_fail(e, io, LLP_CAUSE_HANGUP, LLP_OUT_UNKNOWN);
-		}
-	}
-	if (!again)
+	/* The message that it answers is forgotten; the peer will send it again. */
+	if (h->ans_id)
+		finish_reply(e, io, cur == HLLP_ANS && h->abort ? LLP_CAUSE_ABORTED : LLP_CAUSE_HANGUP,
+			     cur == HLLP_ANS && block_whole(e) ? LLP_OUT_UNKNOWN : LLP_OUT_NOT_SENT);
+	if (cur == HLLP_ANS)
+		h->abort = 0;
+	if (h->id)
+		hangup_request(e, io, cur == HLLP_MSG, again);
+	h->abort = 0;
+	if (again)
+		hangup_wait(e, io);
+	else
 		h->due_req = 0;
 	update_state(e, io);
 }
@@ -334,7 +383,7 @@ static bool hllp_idle(const struct llp_engine *e)
 {
 	const struct llp_hllp *h = &e->u.h;
 
-	return h->dec == HLLP_HUNT && !h->id && !h->cur && !h->n_served && !h->drain && !h->due_kept;
+	return h->dec == HLLP_HUNT && !h->id && !h->ans_id && !h->cur && !h->n_served && !h->drain && !h->due_kept;
 }
 
 static u64 hllp_fingerprint(const struct llp_engine *e, u64 hash)
@@ -364,11 +413,12 @@ static u64 hllp_fingerprint(const struct llp_engine *e, u64 hash)
 		hash = llp_mix(hash, s->digest ^ s->len);
 	}
 	hash = llp_mix(hash, (u64)h->n_served | (u64)h->cur << 8 | (u64)h->last << 12 | (u64)h->due_req << 16 |
-		       (u64)h->due_kept << 17 | (u64)h->abort << 18 | (u64)h->is_reply << 19 |
+		       (u64)h->due_kept << 17 | (u64)h->abort << 18 | (u64)(h->ans_id != 0) << 19 |
 		       (u64)h->retry << 20 | (u64)h->whole << 21 | (u64)h->req_unsure << 22 |
 		       (u64)h->kept_drop << 23 | (u64)h->req_tries << 24 | (u64)h->kept_tries << 32 |
 		       (u64)(h->id != 0) << 40 | (u64)(h->kept_id != 0) << 41);
 	hash = llp_mix(hash, (u64)h->len << 32 | h->req_len);
+	hash = llp_mix(hash, h->ans_id ? h->ans_len : 0);
 	return llp_mix(hash, h->kept_id ? h->kept_len : 0);
 }
 

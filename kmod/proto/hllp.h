@@ -29,7 +29,8 @@ enum hllp_dec { HLLP_HUNT, HLLP_BLOCK, HLLP_TAIL };
 /* Which block is being transmitted, or was last. */
 enum hllp_kind {
 	HLLP_NONE,
-	HLLP_MSG,	/* a submitted message, for the first time */
+	HLLP_MSG,	/* a submitted request, for the first time */
+	HLLP_ANS,	/* a submitted reply, for the first time */
 	HLLP_REQ,	/* the outstanding request, again */
 	HLLP_KEPT,	/* the last reply, again */
 };

@@ -192,12 +192,12 @@ struct llp_hllp {
 	u8 last;		/* enum hllp_kind transmitted before it: what a NAK answers */
 	u8 due_req, due_kept;	/* to be sent again */
 	u8 abort;		/* the message in transfer ends with its block */
-	u8 is_reply;		/* the message in transfer is a reply */
-	u8 retry;		/* it was begun on a connection that is gone */
+	u8 retry;		/* the request was begun on a connection that is gone */
 	u8 whole;		/* it went out to its last byte there */
 	u8 req_tries, req_unsure, kept_tries;
 	u8 kept_drop;		/* let the kept reply go when its block is out */
-	u32 id, len;		/* message in transfer; id 0: none */
+	u32 id, len;		/* request submitted, not transmitted yet; id 0: none */
+	u32 ans_id, ans_len;	/* the same of a reply */
 	u32 req_id, req_len;	/* the last request */
 	u32 kept_id, kept_len;	/* the last reply */
 };

@@ -503,8 +503,57 @@ TEST(HllpInitiator, HalfDuplexHoldsBack) {
   EXPECT_EQ(s->take(), "");  // a block arrives
   s->feed(D(kM).substr(8));
   EXPECT_EQ(s->take(), "");  // and is served
-  EXPECT_FALSE(llp_can_submit(&s->e(), LLP_SUBMIT_REPLY));
   s->verdict(1, LLP_FORGET);
+  EXPECT_EQ(s->take(), D(kM));
+}
+
+TEST(HllpInitiator, HalfDuplexReplyPassesTheRequestThatWaitsForIt) {
+  auto s = station({{"duplex", "half"}, {"match", "msa"}});
+  s->verdict_policy = LLP_ACCEPT_ANSWER;
+  s->auto_pull = false;
+  s->feed(D(kM));
+  EXPECT_EQ(s->submit(1, kM, 0), 0);
+  EXPECT_EQ(s->pull(), "");
+  EXPECT_EQ(s->submit(2, kA, LLP_SUBMIT_REPLY), 0);
+  EXPECT_FALSE(llp_can_submit(&s->e(), LLP_SUBMIT_REPLY));
+  EXPECT_TRUE(llp_can_withdraw(&s->e(), 1));
+  EXPECT_TRUE(llp_can_withdraw(&s->e(), 2));
+  EXPECT_EQ(s->pull(), D(kA));
+  EXPECT_FALSE(llp_can_withdraw(&s->e(), 2));
+  s->tx_empty();
+  EXPECT_EQ(s->pull(), D(kM));
+  EXPECT_EQ(s->result(2).sent, 1);
+}
+
+TEST(HllpInitiator, AbortOfEachOfTwo) {
+  for (bool reply_first : {false, true}) {
+    auto s = station({{"match", "msa"}});
+    s->verdict_policy = LLP_ACCEPT_ANSWER;
+    s->auto_pull = false;
+    s->feed(D(kM));
+    s->submit(1, kM, 0);
+    s->submit(2, kA, LLP_SUBMIT_REPLY);
+    s->abort(reply_first ? 2 : 1);
+    EXPECT_EQ(s->result(reply_first ? 2 : 1).done_outcome, LLP_OUT_NOT_SENT);
+    EXPECT_EQ(s->pull(), reply_first ? D(kM) : D(kA));
+    s->hangup();
+    s->check_results();
+  }
+}
+
+TEST(HllpInitiator, HangupWithBothAborted) {
+  auto s = station({{"match", "msa"}, {"resend_after_reconnect", "yes"}});
+  s->verdict_policy = LLP_ACCEPT_ANSWER;
+  s->auto_empty = false;
+  s->feed(D(kM));
+  s->submit(2, kA, LLP_SUBMIT_REPLY);
+  s->submit(1, kM, 0);
+  s->abort(2);
+  s->hangup(false);
+  EXPECT_EQ(s->result(2).done_cause, LLP_CAUSE_ABORTED);
+  EXPECT_EQ(s->result(1).done, 0);
+  s->take();
+  s->connect();
   EXPECT_EQ(s->take(), D(kM));
 }
 
