@@ -285,6 +285,36 @@ TEST_F(TransactionLockTest, TwoProcessesAlternate) {
   EXPECT_LE(longest, static_cast<std::size_t>(kRounds) / 2);
 }
 
+// Who waits in another process comes before who lets go and wants it again at
+// once. (Two locks of one process are two to the kernel.)
+TEST_F(TransactionLockTest, WhoWaitsComesFirst) {
+  TransactionLock first(context.get_executor(), file);
+  TransactionLock second(context.get_executor(), file);
+  const Plain look(file);
+  const auto somebody_waits = [&] {
+    struct flock range{};
+    range.l_type = F_WRLCK;
+    range.l_whence = SEEK_SET;
+    range.l_len = 1;
+    return ::fcntl(look.fd.get(), F_OFD_GETLK, &range) == 0 && range.l_type != F_UNLCK;
+  };
+  TransactionLock* has = &first;
+  TransactionLock* wants = &second;
+  auto guard = run(has->acquire());
+  for (int i = 0; i < 50; ++i) {
+    ASSERT_TRUE(guard);
+    auto waiting = start(wants->acquire());
+    ASSERT_TRUE(run_until(somebody_waits));
+    guard->release();
+    auto again = start(has->acquire());
+    auto next = finish(waiting);
+    ASSERT_TRUE(next);
+    ASSERT_FALSE(again->done()) << "overtook in round " << i;
+    next->release();
+    guard = finish(again);
+  }
+}
+
 TEST_F(TransactionLockTest, AFileThatWasRemovedIsNoLock) {
   TransactionLock lock(context.get_executor(), file);
   auto plain = std::make_unique<Plain>(file);
