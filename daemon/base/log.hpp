@@ -36,15 +36,25 @@ class Logger {
     if (enabled(level)) sink_(level, prefix_ + fmt::format(format, std::forward<Args>(args)...));
   }
   template <class... Args>
-  void error(fmt::format_string<Args...> f, Args&&... a) const { log(LogLevel::error, f, std::forward<Args>(a)...); }
+  void error(fmt::format_string<Args...> f, Args&&... a) const {
+    log(LogLevel::error, f, std::forward<Args>(a)...);
+  }
   template <class... Args>
-  void warning(fmt::format_string<Args...> f, Args&&... a) const { log(LogLevel::warning, f, std::forward<Args>(a)...); }
+  void warning(fmt::format_string<Args...> f, Args&&... a) const {
+    log(LogLevel::warning, f, std::forward<Args>(a)...);
+  }
   template <class... Args>
-  void notice(fmt::format_string<Args...> f, Args&&... a) const { log(LogLevel::notice, f, std::forward<Args>(a)...); }
+  void notice(fmt::format_string<Args...> f, Args&&... a) const {
+    log(LogLevel::notice, f, std::forward<Args>(a)...);
+  }
   template <class... Args>
-  void info(fmt::format_string<Args...> f, Args&&... a) const { log(LogLevel::info, f, std::forward<Args>(a)...); }
+  void info(fmt::format_string<Args...> f, Args&&... a) const {
+    log(LogLevel::info, f, std::forward<Args>(a)...);
+  }
   template <class... Args>
-  void debug(fmt::format_string<Args...> f, Args&&... a) const { log(LogLevel::debug, f, std::forward<Args>(a)...); }
+  void debug(fmt::format_string<Args...> f, Args&&... a) const {
+    log(LogLevel::debug, f, std::forward<Args>(a)...);
+  }
 
  private:
   Sink sink_;

@@ -11,19 +11,19 @@
 namespace llp {
 
 enum class Errc {
-  invalid,      // bad argument or configuration
-  not_found,    // no such device, file, service or host
-  permission,   // the system refuses
-  in_use,       // address, port or line is taken by another
-  refused,      // the other end refuses
-  timeout,      // a time limit ran out
-  closed,       // the other end ended in the regular way
-  reset,        // the connection broke, or the other end reset it
-  cancelled,    // ended by CAN, by an abort or by our own shutdown
-  too_large,    // a limit was exceeded
-  malformed,    // bytes that are not what the protocol or check asks for
-  busy,         // cannot be done now; later perhaps
-  system,       // anything else that the system reports
+  invalid,     // bad argument or configuration
+  not_found,   // no such device, file, service or host
+  permission,  // the system refuses
+  in_use,      // address, port or line is taken by another
+  refused,     // the other end refuses
+  timeout,     // a time limit ran out
+  closed,      // the other end ended in the regular way
+  reset,       // the connection broke, or the other end reset it
+  cancelled,   // ended by CAN, by an abort or by our own shutdown
+  too_large,   // a limit was exceeded
+  malformed,   // bytes that are not what the protocol or check asks for
+  busy,        // cannot be done now; later perhaps
+  system,      // anything else that the system reports
 };
 
 // One error. `message` is a whole sentence for a person, without a final stop,
@@ -40,12 +40,20 @@ using Result = std::expected<T, Error>;
 // The class of an errno value.
 [[nodiscard]] constexpr Errc errc_of(int err) noexcept {
   switch (err) {
-    case ENOENT: case ENODEV: case ENXIO: return Errc::not_found;
-    case EACCES: case EPERM: return Errc::permission;
-    case EADDRINUSE: case EBUSY: return Errc::in_use;
-    case ECONNREFUSED: case EHOSTUNREACH: case ENETUNREACH: return Errc::refused;
+    case ENOENT:
+    case ENODEV:
+    case ENXIO: return Errc::not_found;
+    case EACCES:
+    case EPERM: return Errc::permission;
+    case EADDRINUSE:
+    case EBUSY: return Errc::in_use;
+    case ECONNREFUSED:
+    case EHOSTUNREACH:
+    case ENETUNREACH: return Errc::refused;
     case ETIMEDOUT: return Errc::timeout;
-    case ECONNRESET: case EPIPE: case EIO: return Errc::reset;
+    case ECONNRESET:
+    case EPIPE:
+    case EIO: return Errc::reset;
     case ECANCELED: return Errc::cancelled;
     case EINVAL: return Errc::invalid;
     case EAGAIN: return Errc::busy;

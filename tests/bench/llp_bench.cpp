@@ -83,7 +83,8 @@ void decode(benchmark::State& state, const Subject& s, std::size_t size) {
       station.drain();
     }
   }
-  if (station.received() != static_cast<uint64_t>(state.iterations())) state.SkipWithError("messages were lost");
+  if (station.received() != static_cast<uint64_t>(state.iterations()))
+    state.SkipWithError("messages were lost");
   state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * size));
   state.SetItemsProcessed(static_cast<int64_t>(state.iterations()));
 }
