@@ -61,11 +61,15 @@ coverage: ## Branch coverage of the engine by its unit tests
 	@cat build/results/coverage/coverage.txt
 
 .PHONY: fuzz
-fuzz: build-fuzz ## Fuzz each target for FUZZ_SECONDS=60, or FUZZ_RUNS executions
+fuzz: ## Fuzz each target for FUZZ_SECONDS=60, or FUZZ_RUNS executions
+	@$(deps) --check build fuzz
+	@$(MAKE) build-fuzz
 	@tests/fuzz/run --bin build/fuzz/fuzz --seconds $(FUZZ_SECONDS) $(if $(FUZZ_RUNS),--runs $(FUZZ_RUNS))
 
 .PHONY: bench
-bench: build-release ## Engine throughput as ratios to a baseline (ARGS=...)
+bench: ## Engine throughput as ratios to a baseline (ARGS=...)
+	@$(deps) --check build bench
+	@$(MAKE) build-release
 	@build/release/bench/llp_bench $(ARGS)
 
 ##@ Code
