@@ -35,7 +35,7 @@ def _fold(rows):
         return rows
     hidden = rows[FOLD_AFTER:-FOLD_AFTER]
     blocks = sum(1 for r in hidden if "block" in r[2])
-    note = (hidden[0][0], None, f"{blocks:,} blocks and {len(hidden) - blocks:,} answers")
+    note = (hidden[0][0], None, f"{blocks:,} blocks, {len(hidden) - blocks:,} answers")
     return [*rows[:FOLD_AFTER], note, *rows[-FOLD_AFTER:]]
 
 
@@ -70,7 +70,7 @@ def draw(frames, events, parties, instrument_first):
     out = [f"{'':>8}  {left:<{WIDTH}}{middle:<{WIDTH}}{right}"]
     for t, where, to_right, text in rows:
         if to_right is None:
-            columns = [f"  ... {text} ...", ""]
+            columns = [f"   ... {text} ..."[:WIDTH - 1], ""]
         else:
             columns = [_arrow(text, to_right), ""]
         if (where == "line") != instrument_first:
