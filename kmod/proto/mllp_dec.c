@@ -196,17 +196,7 @@ static void took_text(struct llp_engine *e, struct llp_io *io)
 /* Bytes of release 2's character set at the front of @p: not below 20 hex, or CR. */
 size_t mllp_legal(const u8 *p, size_t n)
 {
-	size_t i = 0;
-
-	for (;;) {
-		while (n - i >= 8 && !llp_has_below(llp_load(p + i), 0x20))
-			i += 8;
-		if (i == n)
-			return n;
-		if (p[i] < 0x20 && p[i] != CH_CR)
-			return i;
-		i++;
-	}
+	return llp_find_control(p, n);
 }
 
 /* Bytes of the data, none of them a mark. Returns how many were taken, or FULL. */
@@ -286,19 +276,7 @@ static size_t in_idle(struct llp_engine *e, struct llp_io *io, const u8 *p, size
 /* Bytes before the next SB or EB. */
 size_t mllp_run(const struct llp_engine *e, const u8 *p, size_t n)
 {
-	u8 sb = e->p.sb_char, eb = e->p.eb_char;
-	size_t i = 0;
-
-	while (n - i >= 8) {
-		u64 w = llp_load(p + i);
-
-		if (llp_has_byte(w, sb) | llp_has_byte(w, eb))
-			break;
-		i += 8;
-	}
-	while (i < n && p[i] != sb && p[i] != eb)
-		i++;
-	return i;
+	return llp_find_2(p, n, e->p.sb_char, e->p.eb_char);
 }
 
 static size_t in_data(struct llp_engine *e, struct llp_io *io, const u8 *p, size_t n)

@@ -16,7 +16,7 @@ static inline u64 llp_load(const u8 *p)
 {
 	u64 w;
 
-	memcpy(&w, p, sizeof(w));
+	__builtin_memcpy(&w, p, sizeof(w));
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 	w = __builtin_bswap64(w);
 #endif
@@ -28,7 +28,7 @@ static inline void llp_store(u8 *p, u64 w)
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 	w = __builtin_bswap64(w);
 #endif
-	memcpy(p, &w, sizeof(w));
+	__builtin_memcpy(p, &w, sizeof(w));
 }
 
 /* Index of the first byte that llp_has_below() or llp_has_byte() found. */

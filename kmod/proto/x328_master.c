@@ -7,24 +7,6 @@
 
 /* ---- cutting messages into blocks ---- */
 
-/* No character of @p..@p+@len is one that X3.28 cannot carry. */
-static bool text_clean(const u8 *p, u32 len)
-{
-	u32 i = 0, k;
-
-	for (; len - i >= 8; i += 8) {
-		if (!llp_has_below(llp_load(p + i), 0x18))
-			continue;
-		for (k = 0; k < 8; k++)
-			if (llp_x328_special(p[i + k]))
-				return false;
-	}
-	for (; i < len; i++)
-		if (llp_x328_special(p[i]))
-			return false;
-	return true;
-}
-
 /**
  * x328_check_text() - whether a message can be sent
  * @e: engine
@@ -37,7 +19,7 @@ int x328_check_text(const struct llp_engine *e, const u8 *p, u32 len)
 {
 	u32 i, run = 0;
 
-	if (!e->p.replace && !text_clean(p, len))
+	if (!e->p.replace && llp_find_special(p, len) < len)
 		return -EILSEQ;
 	if (e->p.join != LLP_JOIN_CR)
 		return 0;

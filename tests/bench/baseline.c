@@ -18,9 +18,9 @@ size_t baseline_find_copy(uint8_t* dst, const uint8_t* src, size_t n, uint8_t b1
   for (; n - i >= 8; i += 8) {
     uint64_t w;
 
-    memcpy(&w, src + i, sizeof(w));
+    __builtin_memcpy(&w, src + i, sizeof(w));
     if (has_zero(w ^ (ONES * b1)) | has_zero(w ^ (ONES * b2))) break;
-    memcpy(dst + i, &w, sizeof(w));
+    __builtin_memcpy(dst + i, &w, sizeof(w));
   }
   for (; i < n && src[i] != b1 && src[i] != b2; i++) dst[i] = src[i];
   return i;
@@ -33,8 +33,8 @@ uint8_t baseline_xor_copy(uint8_t* dst, const uint8_t* src, size_t n) {
   for (; n - i >= 8; i += 8) {
     uint64_t w;
 
-    memcpy(&w, src + i, sizeof(w));
-    memcpy(dst + i, &w, sizeof(w));
+    __builtin_memcpy(&w, src + i, sizeof(w));
+    __builtin_memcpy(dst + i, &w, sizeof(w));
     acc ^= w;
   }
   for (; i < n; i++) {
