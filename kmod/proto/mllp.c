@@ -73,22 +73,13 @@ static enum llp_outcome fate(const struct llp_engine *e)
 	return e->u.m.whole ? LLP_OUT_UNKNOWN : LLP_OUT_NOT_SENT;
 }
 
-/* Is the request that is to be sent again still waited for? */
-static bool still_wanted(const struct llp_engine *e)
-{
-	return !e->u.m.again || (e->exch.state == LLP_X_WAIT && e->exch.id == e->u.m.id);
-}
-
 static void try_start(struct llp_engine *e, struct llp_io *io)
 {
 	struct llp_mllp *m = &e->u.m;
 
 	if (m->state != MLLP_S_QUEUED || !e->connected || llp_armed(e, MLLP_T_SETTLE) || !llp_exch_gate(e))
 		return;
-	if (still_wanted(e))
-		send_block(e, io);
-	else
-		forget(e, io);
+	send_block(e, io);
 }
 
 /*
@@ -331,7 +322,8 @@ static void mllp_abort(struct llp_engine *e, struct llp_io *io, u32 id)
 {
 	struct llp_mllp *m = &e->u.m;
 
-	if (!id || id != m->id)
+	/* A request sent again was reported already; the exchange ends without us. */
+	if (!id || id != m->id || m->again)
 		return;
 	switch (m->state) {
 	case MLLP_S_SEND:
@@ -373,6 +365,12 @@ static void mllp_init(struct llp_engine *e)
 {
 	e->u.m.dec = MLLP_IDLE;
 	e->u.m.state = MLLP_S_IDLE;
+}
+
+/* Is the request that is to be sent again still waited for? */
+static bool still_wanted(const struct llp_engine *e)
+{
+	return !e->u.m.again || (e->exch.state == LLP_X_WAIT && e->exch.id == e->u.m.id);
 }
 
 static void mllp_connected(struct llp_engine *e, struct llp_io *io)

@@ -571,6 +571,130 @@ TEST(HllpFlow, ReplyIsKnownByItsHeadThoughItWasPassedOn) {
   EXPECT_EQ(s->messages.at(0).reply_to, 1u);
 }
 
+// Alike histories at different times look alike, different states do not.
+TEST(HllpFingerprint, FollowsTheStateNotTheClock) {
+  using Step = std::function<void(Station&)>;
+  const std::vector<Step> steps = {
+      [](Station& s) { s.feed("\x0b"); },
+      [](Station& s) { s.feed("D2"); },
+      [](Station& s) { s.feed(D(kM).substr(3, 9)); },
+      [](Station& s) { s.feed(D(kM).substr(12, 10)); },
+      [](Station& s) { s.feed(D(kM).substr(22)); },
+      [](Station& s) {
+        s.feed(
+            "\x0b"
+            "D23\r");
+      },
+      [](Station& s) { s.feed("abc\x1cx"); },
+      [](Station& s) { s.advance(10 * kMs); },
+      [](Station& s) { s.submit(static_cast<std::uint32_t>(s.results.size() + 1), kA, LLP_SUBMIT_REPLY); },
+      [](Station& s) { s.advance(kSec); },
+      [](Station& s) { s.feed(N('X')); },
+      [](Station& s) { s.submit(static_cast<std::uint32_t>(s.results.size() + 1), kM, 0); },
+      [](Station& s) { s.feed(N('C')); },
+      [](Station& s) { s.hangup(false); },
+  };
+  for (std::uint32_t char_time : {0u, 1000000u}) {
+    auto a = station({}, char_time), b = station({}, char_time);
+    for (auto* s : {a.get(), b.get()}) s->verdict_policy = LLP_ACCEPT_ANSWER;
+    b->advance(12345 * kSec);
+    std::uint64_t last = 0;
+    for (std::size_t i = 0; i < steps.size(); i++) {
+      steps[i](*a);
+      steps[i](*b);
+      EXPECT_EQ(a->fingerprint(), b->fingerprint()) << i;
+      if (char_time) {
+        EXPECT_NE(a->fingerprint(), last) << i;
+      }
+      last = a->fingerprint();
+    }
+  }
+}
+
+// Pulls n bytes of kA's block.
+void pull_some(Station& s, std::size_t n) {
+  llp_io io{};
+  io.now = s.now;
+  io.text = [](void*, std::uint32_t) { return reinterpret_cast<const std::uint8_t*>(kA.data()); };
+  io.event = [](void*, const llp_event*) {};
+  std::string out(n, '\0');
+  EXPECT_EQ(llp_tx(&s.e(), &io, reinterpret_cast<std::uint8_t*>(out.data()), n), n);
+  EXPECT_EQ(out, D(kA).substr(0, n));
+}
+
+TEST(HllpResponder, HangupInTheMiddleOfTheReply) {
+  for (bool abort : {false, true}) {
+    auto s = serving();
+    s->auto_pull = false;
+    s->submit(1, kA, LLP_SUBMIT_REPLY);
+    pull_some(*s, D(kA).size() - 1);
+    if (abort) s->abort(1);
+    s->hangup(false);
+    EXPECT_EQ(s->result(1).done_cause, abort ? LLP_CAUSE_ABORTED : LLP_CAUSE_HANGUP);
+    EXPECT_EQ(s->result(1).done_outcome, LLP_OUT_NOT_SENT);
+    // The flag is not left for the next one.
+    s->connect();
+    s->submit(2, kA, LLP_SUBMIT_REPLY);
+    s->pull();
+    s->tx_empty();
+    EXPECT_EQ(s->result(2).cause, LLP_OK);
+  }
+}
+
+TEST(HllpResponder, StalledReply) {
+  for (bool abort : {false, true}) {
+    auto s = serving();
+    s->auto_pull = false;
+    s->submit(1, kA, LLP_SUBMIT_REPLY);
+    pull_some(*s, 7);
+    if (abort) s->abort(1);
+    s->advance(31 * kSec);
+    EXPECT_EQ(s->result(1).done_cause, abort ? LLP_CAUSE_ABORTED : LLP_CAUSE_NOREPLY);
+    EXPECT_EQ(s->result(1).done_outcome, LLP_OUT_NOT_SENT);
+    EXPECT_TRUE(s->idle());
+  }
+}
+
+TEST(HllpResponder, ReplyWithoutAMessageToAnswer) {
+  auto s = serving();
+  s->verdict_policy = LLP_ACCEPT;
+  s->submit(1, kA, LLP_SUBMIT_REPLY);
+  s->submit(2, kA, LLP_SUBMIT_REPLY);  // nothing is left to answer, yet it is sent
+  EXPECT_EQ(s->take(), D(kA) + D(kA));
+  s->verdict_policy.reset();
+  s->feed(D("undecided"));
+  s->submit(3, kA, LLP_SUBMIT_REPLY);
+  EXPECT_EQ(s->state(), "serving");  // no answer was announced for that one
+}
+
+TEST(HllpFlow, FixedBufferOfAnySize) {
+  for (std::size_t extra = 0; extra < 40; extra++) {
+    const std::string text(300 + extra, 'x');
+    auto s = station({{"flow", "yes"}});
+    s->fixed_buffer = true;  // 16 bytes
+    s->feed(D(text));
+    EXPECT_THAT(s->texts(), ElementsAre(text));
+  }
+}
+
+TEST(HllpFlow, PiecesOfNothingButStuffing) {
+  const std::string text = "MSH|^~\\&|" + std::string(5000, '\r') + "PID|1\r";
+  auto s = station({{"flow", "yes"}, {"unstuff", "segment"}});
+  s->feed(D(text));
+  EXPECT_EQ(s->texts(), std::vector<std::string>{"MSH|^~\\&|\rPID|1\r"});
+}
+
+TEST(HllpFlow, NoMoreIsPassedOnOnceABlockIsBad) {
+  auto s = station({{"flow", "yes"}});
+  const std::string wire = D(std::string(5000, 'x'));
+  s->feed(wire.substr(0, 2000));
+  const std::string before = s->transcript("data");
+  s->feed("y", LLP_FLAG_PARITY);
+  s->feed(wire.substr(2001));
+  EXPECT_EQ(s->transcript("data"), before);
+  EXPECT_EQ(s->restarts, 1);
+}
+
 TEST(HllpContention, BothStartAtOnce) {
   auto a = waiting({{"match", "msa"}}), b = waiting({{"match", "msa"}});
   for (auto* s : {a.get(), b.get()}) {

@@ -278,6 +278,23 @@ TEST(MllpRelease1, ResendAfterReconnectStopsWhenNobodyWaits) {
   EXPECT_TRUE(s->idle());
 }
 
+TEST(MllpRelease1, AbortOfARequestOnItsWayAgainReportsItOnce) {
+  auto s = station({{"resend_after_reconnect", "yes"}, {"match", "msa"}});
+  s->submit(1, kM, 0);
+  s->take();
+  s->auto_pull = false;
+  s->hangup(false);
+  s->connect();
+  s->abort(1);
+  s->abort(1);
+  EXPECT_EQ(s->result(1).sent, 1);
+  EXPECT_EQ(s->result(1).done, 0);  // its text is still being read
+  EXPECT_EQ(s->pull(), block(kM));
+  s->tx_empty();
+  EXPECT_EQ(s->result(1).done_cause, LLP_CAUSE_ABORTED);
+  EXPECT_TRUE(s->idle());
+}
+
 TEST(MllpRelease1, ResendAfterReconnectIsBounded) {
   auto s = station({{"resend_after_reconnect", "yes"}, {"resends", "0"}});
   s->submit(1, kM, 0);

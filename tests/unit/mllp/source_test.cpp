@@ -468,6 +468,102 @@ TEST(MllpSource, StalledTransmitterIsLikeSilence) {
   EXPECT_EQ(s->result(1).done_outcome, LLP_OUT_NOT_SENT);
 }
 
+TEST(MllpSource, StalledInItsMiddleOrItsTail) {
+  for (std::size_t n : {std::size_t{5}, block(kM).size() - 1}) {
+    auto s = r2({{"resends", "0"}});
+    s->auto_pull = false;
+    s->submit(1, kM);
+    pull_some(*s, n);
+    s->advance(31 * kSec);
+    EXPECT_EQ(s->state(), "waiting for commit");
+    s->hangup(true);
+    EXPECT_EQ(s->result(1).done_outcome, LLP_OUT_NOT_SENT) << n;
+  }
+}
+
+TEST(MllpSource, WithdrawalInEveryState) {
+  auto s = r2();
+  s->auto_pull = false;
+  EXPECT_FALSE(llp_can_withdraw(&s->e(), 0));
+  EXPECT_FALSE(llp_can_withdraw(&s->e(), 1));
+  s->submit(1, kM);
+  EXPECT_TRUE(llp_can_withdraw(&s->e(), 1));
+  s->pull();
+  EXPECT_FALSE(llp_can_withdraw(&s->e(), 1));
+  s->tx_empty();
+  EXPECT_FALSE(llp_can_withdraw(&s->e(), 1));
+  s->feed(kNak);  // the resend is queued: an earlier try is out
+  EXPECT_FALSE(llp_can_withdraw(&s->e(), 1));
+  s->hangup(false);
+  EXPECT_FALSE(llp_can_withdraw(&s->e(), 1));
+  auto t = r2();
+  t->auto_pull = false;
+  t->submit(1, kM);
+  pull_some(*t, 3);
+  t->hangup(false);
+  EXPECT_FALSE(llp_can_withdraw(&t->e(), 1));
+}
+
+TEST(MllpSource, HangupWithNothingToSendAgain) {
+  auto s = r2();
+  s->hangup(false);
+  s->connect();
+  EXPECT_EQ(s->take(), "");
+  s->submit(1, kM, 0);
+  s->feed(kAck);
+  s->feed(block(kA));
+  s->take();
+  s->hangup(false);
+  s->connect();
+  EXPECT_EQ(s->take(), "");
+}
+
+TEST(MllpSource, ReplyWhileTheRequestWaitsForItsReplyIsNotTheRequest) {
+  auto s = station({{"resend_after_reconnect", "yes"}, {"match", "msa"}});
+  s->submit(1, kM, 0);
+  s->auto_empty = false;
+  s->take();
+  s->submit(2, kA, LLP_SUBMIT_REPLY);
+  s->hangup(false);  // the reply is what was on its way
+  s->connect();
+  EXPECT_EQ(s->take(), block(kA) + block(kA));
+}
+
+// Alike histories at different times look alike, different states do not.
+TEST(MllpFingerprint, FollowsTheStateNotTheClock) {
+  using Step = std::function<void(Station&)>;
+  const std::vector<Step> steps = {
+      [](Station& s) { s.feed("\x0b"); },
+      [](Station& s) { s.feed("MSH"); },
+      [](Station& s) { s.feed("\x1c"); },
+      [](Station& s) { s.feed("\r"); },
+      [](Station& s) { s.feed("\x0bMS"); },
+      [](Station& s) { s.verdict(s.messages.back().id, LLP_ACCEPT); },
+      [](Station& s) { s.feed("H\x1c\r"); },
+      [](Station& s) { s.submit(static_cast<std::uint32_t>(s.results.size() + 1), kM, 0); },
+      [](Station& s) { s.advance(kSec); },
+      [](Station& s) { s.feed(kNak); },
+      [](Station& s) { s.advance(30 * kSec); },
+      [](Station& s) { s.feed("\x0b\x06"); },
+      [](Station& s) { s.feed("\x1c\r"); },
+      [](Station& s) { s.feed("x"); },
+      [](Station& s) { s.hangup(false); },
+  };
+  for (const char* dedup : {"no", "yes"}) {
+    auto a = r2({{"dedup", dedup}}), b = r2({{"dedup", dedup}});
+    for (auto* s : {a.get(), b.get()}) s->verdict_policy.reset();
+    b->advance(12345 * kSec);
+    std::uint64_t last = 0;
+    for (std::size_t i = 0; i < steps.size(); i++) {
+      steps[i](*a);
+      steps[i](*b);
+      EXPECT_EQ(a->fingerprint(), b->fingerprint()) << i;
+      EXPECT_NE(a->fingerprint(), last) << i;
+      last = a->fingerprint();
+    }
+  }
+}
+
 TEST(MllpSource, ContentionBothDirectionsAreIndependent) {
   auto s = r2({{"match", "msa"}});
   s->verdict_policy.reset();
