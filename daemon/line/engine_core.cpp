@@ -70,6 +70,7 @@ asio::awaitable<Result<void>> EngineCore::start(Self self) {
   while (!self->first_open_done_ && !self->start_waited_ && !self->closed_) co_await self->opened_.wait();
   if (self->failure_) co_return std::unexpected(*self->failure_);
   if (self->closed_) co_return fail(Errc::cancelled, self->describe() + " was closed");
+  self->started_ = true;
   co_return Result<void>();
 }
 

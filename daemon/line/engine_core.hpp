@@ -123,6 +123,7 @@ class EngineCore final : public EngineShell::Sink,
   std::uint64_t final_at_ = LLP_NEVER;  // the wire is away for too long then
   std::uint64_t stop_at_ = LLP_NEVER;   // what is in progress is cut then
   bool first_open_done_ = false;
+  bool started_ = false;  // start() has returned well
   bool start_waited_ = false;
   bool was_up_ = false;
   bool up_ = false;

@@ -71,9 +71,9 @@ void EngineCore::went_down(const Error& why) {
   settle();
 }
 
-// What waiting cannot mend.
+// What waiting cannot mend. Before start() has returned it is start()'s to tell.
 void EngineCore::failed(Error error) {
-  log_.error("{}", error.message);
+  if (started_) log_.error("{}", error.message);
   failure_ = std::move(error);
   close();
 }
