@@ -113,7 +113,7 @@ class TestInformation:
         text = program.out.decode()
         for option in ("-a", "-h", "-m", "-i", "-u", "-p", "-t", "-d", "-y", "-Y", "-I", "-1", "--peer", "--set",
                        "--match", "--expect", "--time-scale", "--version", "--list-params", "--runtime-dir"):
-            assert re.search(rf"(^|[\s,\[|]){re.escape(option)}\b", text, re.M), f"{option} is not explained"
+            assert re.search(rf"(^|[\s,(\[|]){re.escape(option)}\b", text, re.M), f"{option} is not explained"
         assert program.err == b""
 
     def test_version(self, stage):

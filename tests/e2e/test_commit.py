@@ -11,6 +11,7 @@ import illp
 from support.bridge import Bridge
 from support.content import hl7, reply_to
 from support.programs import free_port
+from support.stations import block
 
 # Long enough that an acknowledgement sent too early is seen; a slow machine only makes the test blind, never red.
 WATCH = 0.3
@@ -307,20 +308,40 @@ def test_a_retransmitted_last_block_is_answered_again(stage):
     assert "duplicate of one before" not in b.drv.log
 
 
-@pytest.mark.core
-def test_outward_reply_is_acknowledged_when_the_client_has_it(stage):
-    """A reply of the instrument whose client is gone is acknowledged all the same, and kept as a dead letter."""
-    b = Bridge(stage, "x328", app=None)
-    b.station
+def gone_client(b, request):
+    """A client of dist that resets its connection when its request is on the line."""
     client = illp.connect(b.dist)
-    request = hl7("D1", 300)
     client.sendall(request)
     client.shutdown(socket.SHUT_WR)
     assert b.station.receive() == request
-    client.close()  # armed: a reset
-    b.drv.wait_for("client went")
-    taken = b.station.send(reply_to(request))
-    b.drv.wait_for("dead letter|belongs to no request|refused") if not taken else None
+    return client
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("when", ["before", "during"])
+def test_a_reply_without_a_client(stage, when):
+    """Or, if its bid was granted already, kept as a dead letter. The line goes on."""
+    b = Bridge(stage, "x328", app=None)
+    b.station
+    request = hl7("D1", 300)
+    client = gone_client(b, request)
+    line = LineX328(b.station)
+    if when == "before":
+        client.close()  # armed: a reset
+        b.drv.wait_for("client went")
+        b.station.say("ENQ")
+        b.station.expect("NAK")
+    else:
+        b.station.bid()
+        b.station.put(block(1, reply_to(request)[:30], False))
+        b.station.expect("ACK1")
+        client.close()
+        b.drv.wait_for("client went")
+        line.data = block(2, reply_to(request)[30:], True)
+        line.number = 2
+        b.station.put(line.data)
+        if line.acknowledged():
+            b.drv.wait_for("kept as a dead letter")
     again = hl7("D2", 300)
     got, reply = b.serve(again, reply_to(again))
     assert got == again and reply == reply_to(again)

@@ -65,7 +65,7 @@ class Inward:
         self.b = Bridge(stage, protocol, "unix-listen", *SETTINGS[protocol], dist=False, name=f"in{seed}.s").start()
         until(self.b.line.ready, "the line", program=self.b.drv)
         self.sim = stage.llpsim("--protocol", protocol, "--line", self.b.line.sim, *SETTINGS[protocol], "--seed", seed,
-                                *FAULTS[protocol], "--fault-dir", "both", "send", *files)
+                                *FAULTS[protocol], "--fault-dir", "both", "send", "--retry-failed", "100", "--retry-unknown", *files)
 
     def check(self):
         self.sim.finish(RUN)
@@ -86,11 +86,12 @@ class Outward:
     def __init__(self, stage, protocol, seed, count=COUNT):
         self.seed, self.messages = seed, batch(f"O{seed}-", count)
         self.out = stage.path(f"out{seed}")
+        self.out.mkdir()
         self.b = Bridge(stage, protocol, "unix-listen", *SETTINGS[protocol], app=None, name=f"out{seed}.s").start()
         self.b.wait_dist()
         until(self.b.line.ready, "the line", program=self.b.drv)
         self.sim = stage.llpsim("--protocol", protocol, "--line", self.b.line.sim, *SETTINGS[protocol], "--seed", seed,
-                                *FAULTS[protocol], "--fault-dir", "both", "--out", self.out, "serve")
+                                *FAULTS[protocol], "--fault-dir", "both", "--out", self.out, "ack")
         self.refused, self.wrong = 0, []
         self.thread = threading.Thread(target=self._clients, daemon=True)
         self.thread.start()

@@ -33,6 +33,7 @@ def test_a_message(stage, protocol):
 def test_x328_timer_a(stage):
     """6 s without an answer to its bid, then the bid again."""
     b = Bridge(stage, "x328", app=None)
+    b.station
     call = b.call(hl7("A", 300), timeout=120)
     b.station.expect_bid()
     # Some milliseconds for the wake-ups of both processes.

@@ -60,6 +60,8 @@ class Bridge:
 
     def call(self, request, **how):
         """A client at dist, beside the test."""
+        if self.drv is None:
+            assert self.station
         return Call(self.dist, request, journal=self.journal, **how)
 
     def ask(self, message, size=200):

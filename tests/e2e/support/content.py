@@ -37,8 +37,8 @@ def reply_to(request, size=0):
     """An acknowledgement, made longer to `size` bytes; to plain text, other plain text."""
     if not request.startswith(b"MSH"):
         return plain(max(size, 2), seed="reply")
-    reply = acknowledgement(request)
+    reply = bytearray(acknowledgement(request))
     while len(reply) < size:
-        room = size - len(reply)
-        reply += b"NTE|1|L|".ljust(min(room, 150) - 1, b"x")[:min(room, 150) - 1] + b"\r"
-    return reply
+        room = min(size - len(reply), 150)
+        reply += b"NTE|1|L|".ljust(room - 1, b"x")[:room - 1] + b"\r"
+    return bytes(reply)

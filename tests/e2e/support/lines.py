@@ -148,6 +148,8 @@ class Line:
         elif self._listener is not None:
             self._listener.settimeout(PATIENCE)
             s, _ = self._listener.accept()
+            if s.family != socket.AF_UNIX:
+                s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             wire = Wire(s.fileno(), s)
         elif self.kind == "tcp-listen":
             s = socket.create_connection(("127.0.0.1", self.port))

@@ -137,9 +137,8 @@ class X328(Station):
 
     def say(self, name):
         self.journal.note("instrument", name)
-        self.put({"ENQ": ENQ, "EOT": EOT, "NAK": NAK, "RINT": DLE + b"<"}.get(name)
-                 or DLE + name[3:].encode())
-        self.put(CR)
+        sequence = {"ENQ": ENQ, "EOT": EOT, "NAK": NAK, "RINT": DLE + b"<"}.get(name) or DLE + name[3:].encode()
+        self.put(sequence + CR)
 
     def expect_bid(self, timeout=PATIENCE):
         """ENQ, perhaps after an EOT: a bidder that does not know our state clears the line first."""
@@ -317,6 +316,18 @@ class Instrument:
                 self._turn(delay)
             else:
                 self._duplex_turn()
+        return self
+
+    def cross(self, delay):
+        """Answers a bid with a bid, as if both had been on the wire at once, and waits as the standard says."""
+        self.crossed += 1
+        self.station.say("ENQ")
+        try:
+            self.station.expect_bid(delay)
+        except Silence:
+            return self
+        self.station.say("ACK0")
+        self.took(self.station.receive(granted=True))
         return self
 
     def _duplex_turn(self):
