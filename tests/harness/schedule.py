@@ -90,6 +90,9 @@ def run(suites: list[Suite], results: Path, slots: int, started: Callable[[Suite
     free (one that wants more than there are runs alone). If one of those did
     not pass, it is counted as failed; if one was skipped, as skipped.
     """
+    unknown = {name for suite in suites for name in suite.after} - {suite.name for suite in suites}
+    if unknown:
+        raise ValueError(f"suites wait for what is not in the table: {', '.join(sorted(unknown))}")
     done: dict[str, Outcome] = {}
     queue = list(suites)
     running: list[Running] = []

@@ -127,6 +127,11 @@ def test_absent_suite_is_skipped_with_its_reason_and_so_is_what_needs_it(run):
     assert "SKIPPED" in report.summary(first)
 
 
+def test_waiting_for_what_is_not_there_is_an_error(run):
+    with pytest.raises(ValueError, match="bulid"):
+        run(sh("unit", "exit 0", after=["bulid"]))
+
+
 def test_order_and_slots(run, tmp_path):
     log = tmp_path / "order"
     step = "echo +{0} >> {1}; sleep 0.2; echo -{0} >> {1}"
