@@ -8,9 +8,10 @@ import socket
 import pytest
 
 import illp
+from support.apps import App
 from support.bridge import Bridge
 from support.content import hl7, reply_to
-from support.programs import free_port
+from support.programs import free_port, until
 from support.stations import block
 
 # Long enough that an acknowledgement sent too early is seen; a slow machine only makes the test blind, never red.
@@ -345,3 +346,48 @@ def test_a_reply_without_a_client(stage, when):
     again = hl7("D2", 300)
     got, reply = b.serve(again, reply_to(again))
     assert got == again and reply == reply_to(again)
+
+
+class TestOtherPolicies:
+    def test_commit_sent(self, stage, protocol):
+        """Opt-in and lossy: the bytes are with the application's host."""
+        gate = Gate(stage)
+        b = Bridge(stage, protocol, "unix-listen", "--commit", "sent", app=gate, dist=False)
+        line = LINES[protocol](b.station)
+        message = hl7("P1", 300)
+        line.offer(message)
+        assert line.acknowledged()
+        assert gate.request() == message
+        gate.reply(reply_to(message))
+        gate.end()
+        assert b.station.receive() == reply_to(message)
+
+    def test_ready_while_a_target_answers(self, stage):
+        """ready=target_up: bids are refused while no application answers, and granted when one does."""
+        path = str(stage.path("app"))
+        nobody = type("Nobody", (), {"to": "unix:" + path})
+        b = Bridge(stage, "x328", "unix-listen", "--ready", "target_up", "--connect-tries", "1", app=nobody,
+                   dist=False)
+        station = b.station
+
+        def refused():
+            station.say("ENQ")
+            if station.expect("NAK", "ACK0") == "NAK":
+                return True
+            station.say("EOT")
+            return False
+        until(refused, "bids to be refused", program=b.drv)
+        App(stage, reply_to, path=path)
+        until(lambda: not refused(), "bids to be granted", program=b.drv)
+        message = hl7("P2", 300)
+        assert b.ask(message) == reply_to(message)
+
+    def test_expect_in_none(self, stage, protocol):
+        """The instrument wants no reply: the application's is read for the commit point and discarded."""
+        b = Bridge(stage, protocol, "unix-listen", "--set", "expect_in=none", dist=False)
+        line = LINES[protocol](b.station)
+        message = hl7("P3", 300)
+        line.offer(message)
+        assert line.acknowledged()
+        assert b.station.silent(WATCH)
+        assert b.app.requests == [message]

@@ -169,3 +169,17 @@ def test_dist_waits_for_the_first_message(stage):
     got, _ = b.serve(request, reply_to(request))
     assert got == request
     station.close()
+
+
+@pytest.mark.parametrize("kind", ["tcp-connect", pytest.param("tcp-listen", marks=pytest.mark.core),
+                                  pytest.param("unix-connect", marks=pytest.mark.core), "unix-listen"])
+def test_the_other_station_comes_again(stage, kind):
+    """Its connection ends between messages and in the middle of one; the next one is served, nothing is mixed."""
+    b = Bridge(stage, "mllp", kind)
+    for i in range(3):
+        message, request = hl7(f"AGAIN{i}", SMALL), hl7(f"BACK{i}", SMALL)
+        assert b.ask(message) == reply_to(message)
+        assert b.serve(request, reply_to(request)) == (request, reply_to(request))
+        b.station.put(b"\x0bMSH|half a message")
+        b.reconnect()
+    assert len(b.app.requests) == 3
