@@ -28,6 +28,7 @@ void scale_line(core::LineConfig& config, Scale scale) {
   for (const LineOption& option : line_options()) {
     if (option.scale) option.scale(config, scale);
   }
+  scale_time(config.retry_min, scale);
   scale_time(config.stream.reopen_min, scale);
   scale_time(config.stream.backoff_min, scale);
   scale_time(config.stream.stable_after, scale);
@@ -79,6 +80,7 @@ std::expected<core::LineConfig, std::vector<Error>> resolve(const LineDraft& dra
     }
   }
   config.illp.max_message = config.params.max_message;
+  config.retry_min = std::min(config.retry_min, config.retry_max);
   config.stream.reopen_min = std::min(config.stream.reopen_min, config.stream.reopen_max);
   config.stream.backoff_min = std::min(config.stream.backoff_min, config.stream.backoff_max);
 

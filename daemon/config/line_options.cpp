@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -19,6 +20,8 @@ using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
+
+constexpr std::uint64_t kMemoryMax = std::uint64_t{16} << 30;
 
 enum class Scaled : bool { no, yes };
 
@@ -56,6 +59,20 @@ LineOption number(std::string name, Field field, std::uint64_t min, std::uint64_
     return {};
   };
   option.get = [field](const LineConfig& config) { return fmt::format("{}", field(config)); };
+  return option;
+}
+
+template <class Field>
+LineOption size(std::string name, Field field, std::uint64_t min, std::uint64_t max, std::string help) {
+  LineOption option{std::move(name), "SIZE", {}, std::move(help), {}, {}, {}};
+  option.allowed = fmt::format("{} to {} bytes", format_size(min), format_size(max));
+  option.set = [field, min, max](LineConfig& config, std::string_view text) -> Result<void> {
+    const auto value = parse_size(text, min, max);
+    if (!value) return std::unexpected(value.error());
+    field(config) = static_cast<std::size_t>(*value);
+    return {};
+  };
+  option.get = [field](const LineConfig& config) { return format_size(field(config)); };
   return option;
 }
 
@@ -138,8 +155,13 @@ std::vector<LineOption> make_table() {
   t.push_back(time("dup_window", FIELD(dup_window), ms1, day, Scaled::yes,
                    "how long a message is remembered to know its repeat"));
   t.push_back(number("dup_entries", FIELD(dup_entries), 1, 1000000, "messages remembered for that"));
+  t.push_back(size("dup_bytes", FIELD(dup_bytes), 0, kMemoryMax, "bytes of replies kept for repeats"));
   t.push_back(
       number("dead_letters", FIELD(dead_letters), 0, 100000, "late replies and the like kept in memory"));
+  t.push_back(size("dead_letter_bytes", FIELD(dead_letter_bytes), 0, kMemoryMax, "bytes of these"));
+  t.push_back(
+      time("retry_max", FIELD(retry_max), ms1, hour, Scaled::yes,
+           "with ready=target_up, the longest pause between looks whether an application answers again"));
   t.push_back(time("stop_grace", FIELD(stop_grace), ms1, sec(60), Scaled::yes,
                    "at the end, how long the transaction in hand may take"));
 
@@ -208,6 +230,27 @@ std::string long_name(const LineOption& option) {
   std::string name = option.name;
   std::ranges::replace(name, '_', '-');
   return name;
+}
+
+std::string line_options_as_roff(Manual manual) {
+  std::string out;
+  const LineConfig defaults;
+  for (const LineOption& option : line_options()) {
+    const bool switch_only = option.value.empty();
+    if (manual == Manual::file) {
+      fmt::format_to(std::back_inserter(out), ".TP\n.B {}\n", roff(option.name));
+    } else if (switch_only) {
+      fmt::format_to(std::back_inserter(out), ".TP\n.BR \\-\\-{} \" [=no]\"\n", roff(long_name(option)));
+    } else {
+      fmt::format_to(std::back_inserter(out), ".TP\n.BI \\-\\-{} \" {}\"\n", roff(long_name(option)),
+                     roff(option.value));
+    }
+    std::string help = roff(option.help);
+    if (help[0] >= 'a' && help[0] <= 'z') help[0] = static_cast<char>(help[0] - 'a' + 'A');
+    fmt::format_to(std::back_inserter(out), "{}.\nAllowed: {}; default {}.\n", help, roff(option.allowed),
+                   roff(option.get(defaults)));
+  }
+  return out;
 }
 
 }  // namespace llp::config

@@ -33,4 +33,9 @@ struct LineOption {
 // "queue-timeout"
 [[nodiscard]] std::string long_name(const LineOption& option);
 
+// The table for the manuals: as --long-options of the command line, or as keys
+// of the configuration file. Roff, man(7) macros.
+enum class Manual : unsigned char { command_line, file };
+[[nodiscard]] std::string line_options_as_roff(Manual manual);
+
 }  // namespace llp::config

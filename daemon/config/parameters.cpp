@@ -34,23 +34,6 @@ std::string time_text(u32 us) {
 
 constexpr std::array kTitles{"X3.28", "HLLP", "MLLP"};
 
-// Text that roff leaves alone.
-std::string roff(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '-') {
-      out += "\\-";
-    } else if (c == '\\') {
-      out += "\\e";
-    } else if (c == '\'') {
-      out += "\\(aq";
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
-
 }  // namespace
 
 Result<Protocol> parse_protocol(std::string_view text) {

@@ -91,4 +91,20 @@ std::vector<std::string> split(std::string_view text, char separator) {
   }
 }
 
+std::string roff(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '-') {
+      out += "\\-";
+    } else if (c == '\\') {
+      out += "\\e";
+    } else if (c == '\'') {
+      out += "\\(aq";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
 }  // namespace llp::config

@@ -23,4 +23,7 @@ namespace llp::config {
 // The parts of "a|b|c".
 [[nodiscard]] std::vector<std::string> split(std::string_view text, char separator);
 
+// Text that roff prints as it is.
+[[nodiscard]] std::string roff(std::string_view text);
+
 }  // namespace llp::config

@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "cmd/programs.hpp"
+#include "cmd/setup.hpp"
+
+int main(int argc, char** argv) {
+  return llp::cmd::guarded("llpdrv", [argc, argv] { return llp::cmd::llpdrv_main(argc, argv); });
+}
