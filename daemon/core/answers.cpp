@@ -23,7 +23,8 @@ void Proximal::answer(Answer answer) {
     return;
   }
   ++c_.counters.proximal_ok;
-  c_.log.info("message of {} bytes from the instrument: taken by {}, no reply", answer.request_size, answer.peer);
+  c_.log.info("message of {} bytes from the instrument: taken by {}, no reply", answer.request_size,
+              answer.peer);
   if (c_.transaction_over) c_.transaction_over();
 }
 
@@ -38,7 +39,11 @@ asio::awaitable<void> Proximal::write() {
     const std::size_t size = next.text.size();
     auto outgoing = c_.line->send(std::move(next.text), line::Kind::answer, LLP_EXPECT_NONE);
     line::SendResult sent{LLP_CAUSE_FORMAT, LLP_OUT_NOT_SENT};
-    if (outgoing) sent = co_await (*outgoing)->sent();
+    if (outgoing) {
+      sent = co_await (*outgoing)->sent();
+    } else if (next.unanswered != 0) {
+      c_.line->verdict(next.unanswered, LLP_FORGET);
+    }
     if (outgoing && sent.cause == LLP_OK) {
       ++c_.counters.proximal_ok;
       c_.log.info("message of {} bytes from the instrument: taken by {}, reply of {} bytes, {:.3f} s",

@@ -32,10 +32,12 @@ bool Attempt::handed_over() const noexcept { return handed_over_ || (client_ && 
 
 std::unexpected<illp::Failure> Attempt::stop_reason() const {
   if (aborted_) {
-    return std::unexpected(illp::Failure{Outcome::aborted, {Errc::cancelled, "the delivery was given up", 0}});
+    return std::unexpected(
+        illp::Failure{Outcome::aborted, {Errc::cancelled, "the delivery was given up", 0}});
   }
-  return std::unexpected(illp::Failure{
-      Outcome::timed_out, {Errc::timeout, peer_ + (peer_.empty() ? "" : ": ") + "no whole reply in time", 0}});
+  return std::unexpected(
+      illp::Failure{Outcome::timed_out,
+                    {Errc::timeout, peer_ + (peer_.empty() ? "" : ": ") + "no whole reply in time", 0}});
 }
 
 void Attempt::end_by(bool Attempt::* why) {

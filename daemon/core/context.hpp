@@ -24,9 +24,9 @@ class Readiness {
     line_->set_ready(ready_);
     update();
   }
-  void set_target(bool there) { set(target_, there); }    // there is an application to call
-  void set_up(bool up) { set(up_, up); }                  // one of them answers, as far as is known
-  void set_room(bool room) { set(room_, room); }          // answers can be written
+  void set_target(bool there) { set(target_, there); }  // there is an application to call
+  void set_up(bool up) { set(up_, up); }                // one of them answers, as far as is known
+  void set_room(bool room) { set(room_, room); }        // answers can be written
   void set_stopping() { set(stopping_, true); }
   // A reply of the instrument is waited for: it must be able to come.
   void expect(int change) {

@@ -20,7 +20,8 @@ std::size_t DeadLetters::add(DeadLetter letter) {
 }
 
 std::vector<DeadLetter> DeadLetters::take() {
-  std::vector<DeadLetter> all(std::make_move_iterator(letters_.begin()), std::make_move_iterator(letters_.end()));
+  std::vector<DeadLetter> all(std::make_move_iterator(letters_.begin()),
+                              std::make_move_iterator(letters_.end()));
   letters_.clear();
   bytes_ = 0;
   return all;

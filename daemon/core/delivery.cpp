@@ -41,6 +41,10 @@ void Proximal::bound_background() {
 }
 
 asio::awaitable<void> Proximal::handle(Inbound in) {
+  if (in.fate->has_value()) {  // it waited behind another, and its sender gave up
+    ++c_.counters.too_late;
+    co_return;
+  }
   const auto known = c_.duplicates.find(in.key, Clock::now());
   if (known && known->state == DuplicateStore::State::kept) {
     ++c_.counters.answered_again;
@@ -53,7 +57,8 @@ asio::awaitable<void> Proximal::handle(Inbound in) {
   Attempt& attempt = *delivery->attempt;
   const auto give_up = give_up_at(in);
   const bool at_host = c_.config.commit == CommitPoint::sent && in.message.pending;
-  while (!attempt.ended() && !in.fate->has_value() && Clock::now() < give_up && !(at_host && attempt.at_host())) {
+  while (!attempt.ended() && !in.fate->has_value() && Clock::now() < give_up &&
+         !(at_host && attempt.at_host())) {
     co_await c_.changed.wait_until(give_up);
   }
   if (!attempt.ended()) {
@@ -78,8 +83,8 @@ Proximal::DeliveryPtr Proximal::delivery_for(Inbound& in, bool known) {
     const Attempt& attempt = *delivery->attempt;
     if (attempt.key() != in.key || attempt.ended() || attempt.stopped() || delivery->answers) continue;
     ++c_.counters.attached;
-    c_.log.notice("message of {} bytes came again while {} works on it: waits for the same reply", in.key.length,
-                  delivery->attempt->peer());
+    c_.log.notice("message of {} bytes came again while {} works on it: waits for the same reply",
+                  in.key.length, delivery->attempt->peer());
     delivery->awaited = true;
     return delivery;
   }
@@ -95,9 +100,9 @@ Proximal::DeliveryPtr Proximal::delivery_for(Inbound& in, bool known) {
   delivery->attempt = std::make_shared<Attempt>(
       c_.executor, targets_, c_.config.illp, c_.changed, std::move(in.message.text), in.key,
       later(in.arrived, limit), c_.config.commit == CommitPoint::sent && in.message.pending, c_.log);
+  if (aborted_) delivery->attempt->abort();
   deliveries_.push_back(delivery);
   c_.scope.spawn(conduct(delivery));
-  if (aborted_) delivery->attempt->abort();
   return delivery;
 }
 
@@ -127,14 +132,20 @@ asio::awaitable<void> Proximal::whole(Inbound in, Bytes reply, std::string peer)
   if (!known) {
     ++c_.counters.too_late;
     c_.duplicates.keep(in.key, std::move(reply), Clock::now());
-    c_.log.warning("message of {} bytes: the instrument stopped waiting before it was acknowledged; the reply "
-                   "is kept for its repeat",
-                   in.key.length);
+    c_.log.warning(
+        "message of {} bytes: the instrument stopped waiting before it was acknowledged; the reply "
+        "is kept for its repeat",
+        in.key.length);
     co_return;
   }
   c_.duplicates.done(in.key, Clock::now());
   if (!reply.empty() && !expects_answer()) ++c_.counters.replies_discarded;
-  Answer all{answers ? std::move(reply) : Bytes{}, std::move(in.hold), in.arrived, in.key.length, std::move(peer)};
+  Answer all{in.message.pending ? 0 : in.message.id,
+             answers ? std::move(reply) : Bytes{},
+             std::move(in.hold),
+             in.arrived,
+             in.key.length,
+             std::move(peer)};
   answer(std::move(all));
 }
 
@@ -163,8 +174,8 @@ void Proximal::failed(const Inbound& in, const Attempt& attempt) {
   const illp::Failure& failure = attempt.result().error();
   const bool late = failure.outcome == illp::Outcome::timed_out;
   ++c_.counters.proximal_failed;
-  c_.log.warning("message of {} bytes from the instrument failed: {} ({})", in.key.length, failure.error.message,
-                 illp::to_string(failure.outcome));
+  c_.log.warning("message of {} bytes from the instrument failed: {} ({})", in.key.length,
+                 failure.error.message, illp::to_string(failure.outcome));
   if (attempt.handed_over()) c_.duplicates.failed(in.key, Clock::now());
   if (!in.fate->has_value()) {
     c_.line->verdict(in.message.id, refusal(in.message, attempt.handed_over(), late));
@@ -212,7 +223,7 @@ void Proximal::ended_alone(const DeliveryPtr& delivery) {
     ++c_.counters.replies_discarded;
     reply.clear();
   }
-  Answer all{std::move(reply), std::move(delivery->hold), now, attempt.size(), attempt.peer()};
+  Answer all{0, std::move(reply), std::move(delivery->hold), now, attempt.size(), attempt.peer()};
   answer(std::move(all));
 }
 

@@ -97,7 +97,8 @@ void Distal::client_gone(const RequestPtr& request) {
 
 // A message begins to arrive while a request has the lock.
 void Distal::make_room_for_inbound() {
-  if (!current_ || !current_->outgoing || current_->withdrawing || !current_->outgoing->can_withdraw()) return;
+  if (!current_ || !current_->outgoing || current_->withdrawing || !current_->outgoing->can_withdraw())
+    return;
   current_->withdrawing = true;
   current_->outgoing->abort();
 }
@@ -108,8 +109,9 @@ void Distal::expire_now() {
     const RequestPtr request = std::move(queue_.front());
     queue_.pop_front();
     ++c_.counters.distal_expired;
-    end_cancel(request, fmt::format("waited {} for {}", seconds(c_.config.queue_timeout),
-                                    current_ ? std::string("the request before it") : c_.transactor.waits_for()));
+    end_cancel(request,
+               fmt::format("waited {} for {}", seconds(c_.config.queue_timeout),
+                           current_ ? std::string("the request before it") : c_.transactor.waits_for()));
   }
   if (current_ && current_->deadline <= now && !current_->expired && !current_->withdrawing &&
       current_->outgoing && current_->outgoing->can_withdraw()) {
@@ -161,8 +163,8 @@ asio::awaitable<void> Distal::run() {
 asio::awaitable<void> Distal::transact(RequestPtr request) {
   request->state = Request::State::on_line;
   request->withdrawing = false;
-  auto outgoing = c_.line->send(request->text, line::Kind::request,
-                                static_cast<llp_expect>(c_.config.params.expect_out));
+  auto outgoing =
+      c_.line->send(request->text, line::Kind::request, static_cast<llp_expect>(c_.config.params.expect_out));
   if (!outgoing) {
     end_failed(request, "cannot be sent: " + outgoing.error().message);
     co_return;
@@ -224,9 +226,10 @@ asio::awaitable<void> Distal::deliver(RequestPtr request, line::Message reply) {
     c_.duplicates.keep(key, {}, Clock::now());
     auto again = co_await request->outgoing->reply();
     if (!again) {
-      c_.log.warning("{}: the reply of {} bytes was delivered, but its acknowledgement came too late for the "
-                     "instrument: {}",
-                     request->client->peer(), size, again.error().message);
+      c_.log.warning(
+          "{}: the reply of {} bytes was delivered, but its acknowledgement came too late for the "
+          "instrument: {}",
+          request->client->peer(), size, again.error().message);
       break;
     }
     id = again->id;
@@ -252,8 +255,9 @@ void Distal::no_reply(const RequestPtr& request, const Error& error, const line:
   } else if (request->stopped || c_.stopping) {
     end_failed(request, fmt::format("the line is shut down ({})", Context::words(sent)));
   } else if (request->expired) {
-    end_cancel(request, fmt::format("not begun on the line within {}: {}", seconds(c_.config.queue_timeout),
-                                    c_.line->connected() ? "the instrument kept it busy" : "it is not connected"));
+    end_cancel(request,
+               fmt::format("not begun on the line within {}: {}", seconds(c_.config.queue_timeout),
+                           c_.line->connected() ? "the instrument kept it busy" : "it is not connected"));
   } else if (request->withdrawing && untouched) {
     ++c_.counters.withdrawn;
     c_.log.info("{}: request of {} bytes gives way to the instrument's message", request->client->peer(),

@@ -48,7 +48,8 @@ void DuplicateStore::put(const MessageKey& key, State state, Bytes reply, Clock:
   }
   while (order_.size() >= limits_.entries) erase(std::prev(order_.end()));
   // Without its reply a message is still known as one that was delivered.
-  for (auto entry = order_.rbegin(); entry != order_.rend() && bytes_ + reply.size() > limits_.bytes; ++entry) {
+  for (auto entry = order_.rbegin(); entry != order_.rend() && bytes_ + reply.size() > limits_.bytes;
+       ++entry) {
     if (entry->reply.empty()) continue;
     drop_reply(*entry);
     entry->state = State::failed;

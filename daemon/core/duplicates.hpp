@@ -43,7 +43,8 @@ class DuplicateStore {
   struct Limits {
     std::chrono::nanoseconds window = std::chrono::minutes(10);  // an entry is good for so long
     std::size_t entries = 1024;                                  // beyond, the least recently used goes
-    std::size_t bytes = std::size_t{64} << 20;  // of kept replies; beyond, the least recently used is `failed`
+    std::size_t bytes = std::size_t{64}
+                        << 20;  // of kept replies; beyond, the least recently used is `failed`
   };
 
   explicit DuplicateStore(Limits limits) : limits_(limits) {}

@@ -20,8 +20,8 @@ constexpr auto kDecideTime = std::chrono::seconds(1);
 
 Result<void> check_config(const LineConfig& config) {
   const auto good = [](char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
-           c == '-';
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
   };
   if (config.name.empty() || config.name.size() > 64 || !std::ranges::all_of(config.name, good)) {
     return fail(Errc::invalid, fmt::format("line name '{}': use 1 to 64 of A-Z a-z 0-9 . _ -", config.name));
@@ -188,7 +188,8 @@ LineService::LineService(asio::any_io_executor executor, LineConfig config, Logg
 
 LineService::LineService(asio::any_io_executor executor, LineConfig config, std::unique_ptr<line::Line> line,
                          Logger log)
-    : impl_(std::make_shared<Impl>(std::move(executor), std::move(config), std::move(line), std::move(log))) {}
+    : impl_(std::make_shared<Impl>(std::move(executor), std::move(config), std::move(line), std::move(log))) {
+}
 
 LineService::~LineService() {
   impl_->c.failed = nullptr;

@@ -45,25 +45,25 @@ struct LineConfig {
   io::LineSpec port;
   llp_protocol protocol = LLP_PROTO_X328;
   llp_params params{};
-  std::vector<illp::Endpoint> to;       // targets, in order; empty: no proximal server
-  std::optional<illp::Endpoint> dist;   // nothing: no distal server
-  bool serve_dist_at_once = false;      // (-I) else after the line's first message, if `to` takes messages
-  bool one_shot = false;                // leave the line after each transaction (-1)
+  std::vector<illp::Endpoint> to;      // targets, in order; empty: no proximal server
+  std::optional<illp::Endpoint> dist;  // nothing: no distal server
+  bool serve_dist_at_once = false;     // (-I) else after the line's first message, if `to` takes messages
+  bool one_shot = false;               // leave the line after each transaction (-1)
   CommitPoint commit = CommitPoint::received;
   Ready ready = Ready::always;
   illp::Options illp;
-  std::size_t max_connections = 16;     // at dist
-  std::size_t max_queue = 64;           // requests that wait for the line
+  std::size_t max_connections = 16;                                  // at dist
+  std::size_t max_queue = 64;                                        // requests that wait for the line
   std::chrono::nanoseconds queue_timeout = std::chrono::minutes(5);  // a request waits so long at most
   std::chrono::nanoseconds dup_window = std::chrono::minutes(10);
   std::size_t dup_entries = 1024;
   std::size_t dup_bytes = std::size_t{64} << 20;  // of replies kept for repeats
-  std::size_t dead_letters = 64;        // late replies and the like, kept in memory
+  std::size_t dead_letters = 64;                  // late replies and the like, kept in memory
   std::size_t dead_letter_bytes = std::size_t{64} << 20;
   std::chrono::nanoseconds retry_min = std::chrono::milliseconds(500);  // a target that failed rests so long,
-  std::chrono::nanoseconds retry_max = std::chrono::seconds(30);        // doubled with each failure up to this
-  std::chrono::nanoseconds stop_grace = std::chrono::seconds(3);     // for the transaction in hand
-  std::filesystem::path runtime_dir;    // NAME.lock, NAME.server
+  std::chrono::nanoseconds retry_max = std::chrono::seconds(30);  // doubled with each failure up to this
+  std::chrono::nanoseconds stop_grace = std::chrono::seconds(3);  // for the transaction in hand
+  std::filesystem::path runtime_dir;                              // NAME.lock, NAME.server
   io::StreamOptions stream;
 };
 
@@ -72,14 +72,14 @@ struct LineCounters {
   std::uint64_t proximal_ok = 0, proximal_failed = 0;
   std::uint64_t proximal_refused = 0;  // messages that nobody takes: no target, or shutting down
   std::uint64_t distal_ok = 0, distal_failed = 0;
-  std::uint64_t distal_refused = 0;   // queue full or shutting down
-  std::uint64_t distal_expired = 0;   // waited queue_timeout in vain
-  std::uint64_t distal_left = 0;      // the client went before it had its reply
-  std::uint64_t withdrawn = 0;        // requests that gave way to the instrument's message
+  std::uint64_t distal_refused = 0;  // queue full or shutting down
+  std::uint64_t distal_expired = 0;  // waited queue_timeout in vain
+  std::uint64_t distal_left = 0;     // the client went before it had its reply
+  std::uint64_t withdrawn = 0;       // requests that gave way to the instrument's message
   std::uint64_t possible_duplicates = 0;
-  std::uint64_t answered_again = 0;   // repeats answered with the kept reply
-  std::uint64_t attached = 0;         // repeats that joined a delivery under way
-  std::uint64_t too_late = 0;         // messages whose sender stopped waiting before they were acknowledged
+  std::uint64_t answered_again = 0;     // repeats answered with the kept reply
+  std::uint64_t attached = 0;           // repeats that joined a delivery under way
+  std::uint64_t too_late = 0;           // messages whose sender stopped waiting before they were acknowledged
   std::uint64_t replies_discarded = 0;  // replies of applications with expect_in=none
   std::uint64_t late_replies = 0, stray_acknowledgements = 0;
   std::uint64_t dead_letters = 0, dead_letters_dropped = 0;
@@ -92,7 +92,8 @@ class LineService {
   // Makes the line itself from config.port, in start().
   LineService(asio::any_io_executor executor, LineConfig config, Logger log);
   // Uses a given line; for tests and for lines of other kinds.
-  LineService(asio::any_io_executor executor, LineConfig config, std::unique_ptr<line::Line> line, Logger log);
+  LineService(asio::any_io_executor executor, LineConfig config, std::unique_ptr<line::Line> line,
+              Logger log);
   LineService(const LineService&) = delete;
   LineService& operator=(const LineService&) = delete;
   // Without stop(): everything is cut off at once; what is under way ends in

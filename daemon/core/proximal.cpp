@@ -59,8 +59,7 @@ void Proximal::receive(line::Message message) {
   }
   auto fate = std::make_shared<std::optional<line::Fate>>();
   c_.scope.spawn(watch_fate(message.id, fate));
-  inbox_.push_back(
-      Inbound{std::move(message), key, Clock::now(), c_.transactor.inbound(), std::move(fate)});
+  inbox_.push_back(Inbound{std::move(message), key, Clock::now(), c_.transactor.inbound(), std::move(fate)});
   c_.changed.notify();
 }
 

@@ -53,12 +53,14 @@ class Proximal {
   // A delivery, and who waits for it.
   struct Delivery {
     std::shared_ptr<Attempt> attempt;
-    bool awaited = false;         // serve() settles it
-    bool answers = false;         // accepted at `sent`: its reply goes to the line
-    Transactor::Inbound hold;     // with `answers`
+    bool awaited = false;      // serve() settles it
+    bool answers = false;      // accepted at `sent`: its reply goes to the line
+    Transactor::Inbound hold;  // with `answers`
   };
   using DeliveryPtr = std::shared_ptr<Delivery>;
   struct Answer {
+    // HLLP, MLLP 1: the message that the line keeps waiting for this answer.
+    line::MessageId unanswered = 0;
     Bytes text;
     Transactor::Inbound hold;
     Clock::time_point arrived;
@@ -96,10 +98,10 @@ class Proximal {
   std::list<DeliveryPtr> deliveries_;  // oldest first
   bool serving_ = false;
   bool writing_ = false;
-  bool arriving_ = false;    // a message began and is not whole yet
-  bool last_one_ = false;    // shutting down: one more message is taken
+  bool arriving_ = false;  // a message began and is not whole yet
+  bool last_one_ = false;  // shutting down: one more message is taken
   bool aborted_ = false;
-  bool down_ = false;        // no target answered
+  bool down_ = false;  // no target answered
   std::unique_ptr<illp::ClientTransaction> probe_;
 };
 

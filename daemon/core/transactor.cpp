@@ -45,7 +45,8 @@ void Transactor::end_turn() {
 
 asio::awaitable<Result<Transactor::Turn>> Transactor::turn(Clock::time_point deadline) {
   for (;;) {
-    while (!closed_ && (inbound_ > 0 || held_) && Clock::now() < deadline) co_await changed_.wait_until(deadline);
+    while (!closed_ && (inbound_ > 0 || held_) && Clock::now() < deadline)
+      co_await changed_.wait_until(deadline);
     if (closed_) co_return fail(Errc::cancelled, "the line is shut down");
     if (inbound_ > 0 || held_) co_return fail(Errc::timeout, "waited in vain for " + waits_for());
     std::optional<std::chrono::nanoseconds> limit;

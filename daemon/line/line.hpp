@@ -113,7 +113,8 @@ class Line {
   [[nodiscard]] virtual asio::awaitable<void> rest() = 0;
 
   // What the reader decided about a message that ended. Each gets exactly one
-  // verdict, until its fate is known.
+  // verdict, until its fate is known; but where the protocol acknowledges
+  // nothing LLP_FORGET may follow LLP_ACCEPT_ANSWER: no answer will come.
   virtual llp_settled verdict(MessageId id, llp_decision decision) = 0;
 
   // Returns when a message's acknowledgement went out, or when it was
