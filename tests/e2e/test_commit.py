@@ -110,7 +110,9 @@ def protocol(request):
 
 def test_not_before_the_reply_is_whole(stage, protocol):
     gate = Gate(stage)
-    b = Bridge(stage, protocol, app=gate, dist=False)
+    # Far from the time at which it would have to say that it needs more of it.
+    patient = ["--set", "peer_timer_a=10min"] if protocol == "x328" else ["--set", "peer_t_c=10min"]
+    b = Bridge(stage, protocol, "unix-listen", *patient, app=gate, dist=False)
     line = LINES[protocol](b.station)
     message = hl7("C1", 700)
     reply = reply_to(message, 500)
@@ -369,6 +371,7 @@ class TestOtherPolicies:
         b = Bridge(stage, "x328", "unix-listen", "--ready", "target_up", "--connect-tries", "1", app=nobody,
                    dist=False)
         station = b.station
+        assert not station.send(hl7("P0", 300))  # from which it learns
 
         def refused():
             station.say("ENQ")

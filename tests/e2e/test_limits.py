@@ -192,7 +192,7 @@ class TestClients:
         assert not waiting
 
     def test_a_request_waits_so_long_at_most(self, stage):
-        b = Bridge(stage, "mllp", "unix-listen", "--queue-timeout", "200ms", "--set", "reply_timeout=60s", app=None)
+        b = Bridge(stage, "mllp", "unix-listen", "--queue-timeout", "1s", "--set", "reply_timeout=60s", app=None)
         b.station
         first = b.call(hl7("W0", 300))
         assert b.station.receive() == first.request
@@ -213,7 +213,7 @@ class TestClients:
 
     def test_a_client_that_does_not_take_its_reply(self, stage):
         """It is given up; the line goes on."""
-        b = Bridge(stage, "mllp", "unix-listen", "--idle-timeout", "300ms", app=None)
+        b = Bridge(stage, "mllp", "unix-listen", "--idle-timeout", "1s", app=None)
         b.station
         request = hl7("NT", 300)
         s = socket.socket()

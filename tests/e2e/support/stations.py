@@ -296,7 +296,6 @@ class Instrument:
         self.outgoing = list(messages)
         self.wanted = {reply_to(m) for m in messages}
         self.replies, self.requests, self._count = [], [], requests
-        self.crossed = 0  # bids that met a bid, blocks that met a block
 
     def done(self):
         return not self.outgoing and not self.wanted and len(self.requests) >= self._count
@@ -320,7 +319,6 @@ class Instrument:
 
     def cross(self, delay):
         """Answers a bid with a bid, as if both had been on the wire at once, and waits as the standard says."""
-        self.crossed += 1
         self.station.say("ENQ")
         try:
             self.station.expect_bid(delay)
@@ -333,9 +331,7 @@ class Instrument:
     def _duplex_turn(self):
         if self.outgoing:
             message = self.outgoing.pop(0)
-            held = len(getattr(self.station, "_held", ()))
             assert self.station.send(message), "the message was refused"
-            self.crossed += len(getattr(self.station, "_held", ())) - held
         # A message that is there is taken before the next is sent; with nothing to send it is waited for.
         elif not self.done():
             self.took(self.station.receive())
@@ -348,7 +344,6 @@ class Instrument:
             s.say("ENQ")
             got = s.get()
             if got == "ENQ":
-                self.crossed += 1
                 try:
                     got = s.get(delay)
                 except Silence:
