@@ -102,6 +102,7 @@ struct llp_x328 {
 	/* recogniser */
 	u8 dec;			/* enum x328_dec */
 	u8 seq, seq_num;	/* sequence that waits for its CR */
+	u8 bare;		/* it came without */
 	u8 junk[16];		/* bytes that may be a prefix or garbage */
 	u8 junk_len;
 	u8 run;			/* printable ones among the last, up to 16 */
@@ -128,6 +129,7 @@ struct llp_x328 {
 	u8 early, early_num;	/* answer that came while the block was being handed out */
 	u8 enq_seen;
 	u8 rint_stop;		/* reverse interrupt: leave the line to the other station */
+	u64 leaves;		/* it cannot have left the transmitter before, ns */
 	u16 tx;			/* times it was sent */
 	u16 nn, nm, contentions, requeues;
 	/* bids */

@@ -97,11 +97,12 @@ static void seq_begin(struct llp_engine *e, enum x328_seq seq, u8 num)
 }
 
 /* The sequence is complete, or as complete as it will be. */
-static void seq_done(struct llp_engine *e, struct llp_io *io, enum x328_dec next)
+static void seq_done(struct llp_engine *e, struct llp_io *io, bool term, enum x328_dec next)
 {
 	struct llp_x328 *x = &e->u.x;
 
 	x->dec = next;
+	x->bare = !term;
 	x->burst = 0;
 	llp_disarm(e, X328_T_GAP);
 	x328_sequence(e, io, x->seq, x->seq_num);
@@ -380,7 +381,7 @@ static bool one_byte(struct llp_engine *e, struct llp_io *io, u8 c)
 		if (c != CH_CR && e->p.strict_term)
 			seq_drop(e, io);
 		else
-			seq_done(e, io, X328_D_IDLE);
+			seq_done(e, io, c == CH_CR, X328_D_IDLE);
 		return c == CH_CR;
 	case X328_D_HEAD:
 		if (!block_control(e, io, c))
@@ -472,7 +473,7 @@ size_t x328_rx_flagged(struct llp_engine *e, struct llp_io *io, u8 byte, u8 flag
 		if (data && e->p.strict_term)
 			seq_drop(e, io);
 		else if (data)
-			seq_done(e, io, X328_D_IDLE);
+			seq_done(e, io, false, X328_D_IDLE);
 		return 1;
 	default:
 		break;
@@ -514,7 +515,7 @@ void x328_gap_timeout(struct llp_engine *e, struct llp_io *io)
 		if (e->p.strict_term)
 			seq_drop(e, io);
 		else
-			seq_done(e, io, X328_D_LATE);
+			seq_done(e, io, false, X328_D_LATE);
 		return;
 	case X328_D_BTERM:
 		block_done(e, io, false, X328_D_LATE);

@@ -70,6 +70,7 @@ static void send_block(struct llp_engine *e, struct llp_io *io)
 		n /= 10;
 	}
 	llp_disarm(e, X328_T_A);
+	x->leaves = e->now + (u64)e->p.char_time * (x->blk_len + sizeof(head) + 4);
 	x->garbled = 0;
 	x->early = X328_S_NONE;
 	x->tail_out = 0;
@@ -301,9 +302,13 @@ static void peer_bids(struct llp_engine *e, struct llp_io *io)
 
 static void interrupted(struct llp_engine *e, struct llp_io *io)
 {
-	enum llp_outcome outcome = outcome_refused(e);
 	struct llp_x328 *x = &e->u.x;
+	enum llp_outcome outcome;
 
+	/* Noise, or no answer to this block: it may be accepted all the same. */
+	if (x->bare || e->now < x->leaves)
+		x->unsure |= x->tail_out;
+	outcome = outcome_refused(e);
 	/* Never sent to its end: nothing of it was refused. */
 	if (outcome == LLP_OUT_REFUSED && !x->tail_out && x->tx == 1)
 		outcome = LLP_OUT_NOT_SENT;
@@ -410,6 +415,7 @@ void x328_master_tx_empty(struct llp_engine *e, struct llp_io *io)
 	if (seq == X328_S_NONE)
 		return;
 	x->early = X328_S_NONE;
+	x->unsure |= x->tail_out;
 	x328_master_sequence(e, io, seq, x->early_num);
 }
 

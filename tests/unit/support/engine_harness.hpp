@@ -210,7 +210,8 @@ class Station {
   // Bytes to send now.
   std::string pull() {
     std::string out;
-    std::vector<std::uint8_t> buf(pull_size);
+    std::vector<std::uint8_t>& buf = pull_buffer_;
+    buf.resize(pull_size);
     for (;;) {
       auto io = make_io();
       std::size_t n = llp_tx(engine_.get(), &io, buf.data(), buf.size());
@@ -556,6 +557,7 @@ class Station {
 
   std::unique_ptr<llp_engine> engine_;
   std::vector<std::uint8_t> rx_;
+  std::vector<std::uint8_t> pull_buffer_;
   std::map<std::uint32_t, std::string> texts_;
   std::deque<std::uint32_t> unsettled_;
   std::string text_;
