@@ -114,13 +114,14 @@ Result<llp_params> make_params(const Options& o, config::Protocol protocol) {
   for (const auto& [name, value] :
        {std::pair{"role", &o.role}, std::pair{"match", &o.match}, std::pair{"expect", &o.expect}})
     if (!value->empty())
-      if (auto r = set(name, *value); !r) return std::unexpected(r.error());
+      if (auto r = set(name, *value); !r)
+        return fail(Errc::invalid, fmt::format("--{}: {}", name, r.error().message));
   for (const auto& setting : o.settings) {
     const std::size_t eq = setting.find('=');
     if (eq == std::string::npos)
       return fail(Errc::invalid, fmt::format("--set {}: NAME=VALUE is wanted", setting));
     if (auto r = set(std::string_view(setting).substr(0, eq), std::string_view(setting).substr(eq + 1)); !r)
-      return std::unexpected(r.error());
+      return fail(Errc::invalid, fmt::format("--set {}: {}", setting, r.error().message));
   }
   auto scale = config::parse_scale(o.time_scale);
   if (!scale) return fail(Errc::invalid, "--time-scale: " + scale.error().message);
@@ -250,6 +251,8 @@ int run(Options& o, const std::string& command) {
   report.seed = o.faults.seed;
   const Logger log(stderr_sink("llpsim"), LogLevel::warning);
   asio::io_context io(1);
+  // Before the line's name is told: whoever reads it may end us.
+  asio::signal_set signals(io, SIGTERM, SIGINT);
   io::StreamOptions stream_options;
   stream_options.pool = std::make_shared<WorkerPool>();
   stream_options.lock_dir = o.lock_dir;
@@ -267,7 +270,6 @@ int run(Options& o, const std::string& command) {
       io.get_executor(), std::move(bytes), protocol->protocol, *params, line_options, log);
   sim::Station station(*line, o.station, report);
   Run running(io, *line, station);
-  asio::signal_set signals(io, SIGTERM, SIGINT);
   bool stopped = false;
   signals.async_wait([&](const asio::error_code& ec, int) {
     if (ec) return;
