@@ -153,8 +153,8 @@ def test_not_after_a_reply_that_failed(stage, protocol, how):
     if how == "dies":
         gate.die()
     elif how == "cancels":
-        gate.socket.send(b"\x18", socket.MSG_OOB)
-        gate.end()
+        gate.socket.send(illp.CAN, socket.MSG_OOB)
+        gate.die()
     else:
         gate.end()
     if protocol == "x328":
