@@ -518,25 +518,20 @@ u64 llp_mix(u64 h, u64 v)
 	return h ^ (h >> 32);
 }
 
-static u64 lane(u64 h, u64 w, u64 k)
-{
-	h = (h ^ w) * k;
-	return h ^ (h >> 31);
-}
-
+/* Four lanes, because each waits for its own multiplications. */
 u64 llp_digest(const u8 *p, size_t n)
 {
 	u64 a = MIX_1, b = MIX_2, c = MIX_3, d = MIX_4, h = n, w = 0;
 	size_t i = 0;
 
-	for (; n - i >= 32; i += 32) {
-		a = lane(a, llp_load(p + i), MIX_2);
-		b = lane(b, llp_load(p + i + 8), MIX_3);
-		c = lane(c, llp_load(p + i + 16), MIX_4);
-		d = lane(d, llp_load(p + i + 24), MIX_1);
+	for (; n - i >= 64; i += 64) {
+		a = llp_mul_fold(a ^ llp_load(p + i), MIX_1 ^ llp_load(p + i + 8));
+		b = llp_mul_fold(b ^ llp_load(p + i + 16), MIX_2 ^ llp_load(p + i + 24));
+		c = llp_mul_fold(c ^ llp_load(p + i + 32), MIX_3 ^ llp_load(p + i + 40));
+		d = llp_mul_fold(d ^ llp_load(p + i + 48), MIX_4 ^ llp_load(p + i + 56));
 	}
 	for (; n - i >= 8; i += 8)
-		a = lane(a, llp_load(p + i), MIX_2);
+		a = llp_mul_fold(a ^ llp_load(p + i), MIX_1);
 	for (; i < n; i++)
 		w = w << 8 | p[i];
 	h = llp_mix(llp_mix(llp_mix(llp_mix(llp_mix(h, a), b), c), d), w);

@@ -204,20 +204,25 @@ u32 hllp_unstuff(struct llp_engine *e, u8 *p, u32 n, bool last)
 	return out;
 }
 
+/* No mark, and nothing that data=strict excludes. */
+static bool characters_ok(const struct llp_engine *e, const u8 *p, u32 n)
+{
+	if (llp_find_2(p, n, e->p.sb_char, e->p.eb_char) < n)
+		return false;
+	return e->p.data != LLP_DATA_STRICT ||
+	       (llp_find_control(p, n) == n && llp_find_2(p, n, 0x7f, 0x7f) == n);
+}
+
 /* Can this text be sent? @wire_len: its length with stuffing. */
 bool hllp_sendable(const struct llp_engine *e, const u8 *p, u32 n, u32 *wire_len)
 {
 	u32 i, run = 0, extra = 0;
 
-	for (i = 0; i < n; i++) {
-		u8 c = p[i];
-
-		if (c == e->p.sb_char || c == e->p.eb_char)
-			return false;
-		if (e->p.data == LLP_DATA_STRICT && ((c < 0x20 && c != CH_CR) || c == 0x7f))
-			return false;
-		run = c == CH_CR ? 0 : run + 1;
-		if (e->p.stuff && run == e->p.stuff) {
+	if (!characters_ok(e, p, n))
+		return false;
+	for (i = 0; e->p.stuff && i < n; i++) {
+		run = p[i] == CH_CR ? 0 : run + 1;
+		if (run == e->p.stuff) {
 			run = 0;
 			extra++;
 		}

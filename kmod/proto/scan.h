@@ -62,12 +62,56 @@ static inline u8 llp_fold(u64 w)
 	return (u8)w;
 }
 
+/* Both halves of the product of two words, folded, where there is no wider type. */
+static inline u64 llp_mul_fold_narrow(u64 a, u64 b)
+{
+	u64 ll = (u64)(u32)a * (u32)b, lh = (u64)(u32)a * (u32)(b >> 32);
+	u64 hl = (a >> 32) * (u32)b, hh = (a >> 32) * (b >> 32);
+	u64 mid = (ll >> 32) + (u32)lh + (u32)hl;
+
+	return (mid << 32 | (u32)ll) ^ (hh + (lh >> 32) + (hl >> 32) + (mid >> 32));
+}
+
+/* The same: what digests are stirred with. */
+static inline u64 llp_mul_fold(u64 a, u64 b)
+{
+#ifdef __SIZEOF_INT128__
+	__extension__ unsigned __int128 r = (unsigned __int128)a * b;
+
+	return (u64)r ^ (u64)(r >> 64);
+#else
+	return llp_mul_fold_narrow(a, b);
+#endif
+}
+
+/*
+ * Searches go by groups of four words: what they look for is rare, so one
+ * quick test serves all four. It may find too much, never too little; a group
+ * that it finds something in is looked at word by word.
+ */
+#define LLP_GROUP	32U
+
+/* What is looked at closely at @i: one group, or the rest. */
+static inline size_t llp_group_end(size_t i, size_t n)
+{
+	return n - i > LLP_GROUP ? i + LLP_GROUP : n;
+}
+
 /* X3.28: characters that cannot be text: SOH STX ETX EOT ENQ ACK, DLE, NAK SYN ETB. */
 #define LLP_X328_SPECIALS ((0x3fU << 1) | (1U << 0x10) | (7U << 0x15))
 
 static inline bool llp_x328_special(u8 c)
 {
 	return c < 32 && ((LLP_X328_SPECIALS >> c) & 1);
+}
+
+/*
+ * 80 hex in every byte unless it is 00..07 or 10..17 hex, or the same with
+ * 80 hex added: all that the specials have in common and text has not.
+ */
+static inline u64 llp_no_special(u64 w)
+{
+	return (w & LLP_ONES * 0x68) + LLP_ONES * 0x78;
 }
 
 /* Index of the first X3.28 special character of a word, 8 if there is none. */
@@ -85,19 +129,66 @@ static inline u32 llp_special_in(u64 w)
 	return 8;
 }
 
+/*
+ * 80 hex in every byte that is neither VT nor FS: less 1 these are 0A and 1B
+ * hex (09 and 1A behind a NUL, which borrows), without bits 64 hex. Of text CR
+ * has one of them, LF and TAB have none.
+ */
+static inline u64 llp_no_mark(u64 w)
+{
+	return ((w - LLP_ONES) & LLP_ONES * 0x64) + LLP_ONES * 0x7c;
+}
+
+/* The marks that llp_no_mark() looks for. Lines with others are slower. */
+static inline bool llp_usual_marks(u8 b1, u8 b2)
+{
+	return b1 == 0x0b && b2 == 0x1c;
+}
+
+/* Whether a quick test, of which @m is the intersection of all results, found nothing. */
+static inline bool llp_clear(u64 m)
+{
+	return (m & LLP_HIGHS) == LLP_HIGHS;
+}
+
+/* The next group of @src goes to @dst and, folded, to @a, if @test finds nothing in it. */
+#define LLP_COPY_GROUP(dst, src, a, test) ({					\
+	u64 w0_ = llp_load(src), w1_ = llp_load((src) + 8);			\
+	u64 w2_ = llp_load((src) + 16), w3_ = llp_load((src) + 24);		\
+	bool clear_ = llp_clear(test(w0_) & test(w1_) & test(w2_) & test(w3_));	\
+										\
+	if (clear_) {								\
+		llp_store(dst, w0_);						\
+		llp_store((dst) + 8, w1_);					\
+		llp_store((dst) + 16, w2_);					\
+		llp_store((dst) + 24, w3_);					\
+		(a) ^= w0_ ^ w1_ ^ w2_ ^ w3_;					\
+	}									\
+	clear_;									\
+})
+
+#define LLP_CLEAR_GROUP(p, test)						\
+	llp_clear(test(llp_load(p)) & test(llp_load((p) + 8)) &			\
+		  test(llp_load((p) + 16)) & test(llp_load((p) + 24)))
+
 /* Bytes before the first X3.28 special character. */
 static inline size_t llp_find_special(const u8 *p, size_t n)
 {
-	size_t i = 0;
+	size_t i = 0, end, groups = n & ~(size_t)(LLP_GROUP - 1);
 
-	for (; n - i >= 8; i += 8) {
-		u32 k = llp_special_in(llp_load(p + i));
+	while (i < n) {
+		while (i < groups && LLP_CLEAR_GROUP(p + i, llp_no_special))
+			i += LLP_GROUP;
+		for (end = llp_group_end(i, n); end - i >= 8; i += 8) {
+			u32 k = llp_special_in(llp_load(p + i));
 
-		if (k < 8)
-			return i + k;
+			if (k < 8)
+				return i + k;
+		}
+		for (; i < end; i++)
+			if (llp_x328_special(p[i]))
+				return i;
 	}
-	while (i < n && !llp_x328_special(p[i]))
-		i++;
 	return i;
 }
 
@@ -108,21 +199,28 @@ static inline size_t llp_find_special(const u8 *p, size_t n)
  */
 static inline size_t llp_copy_text_x328(u8 *dst, const u8 *src, size_t n, u64 *acc)
 {
+	size_t i = 0, end, groups = n & ~(size_t)(LLP_GROUP - 1);
 	u64 a = *acc;
-	size_t i = 0;
 
-	for (; n - i >= 8; i += 8) {
-		u64 w = llp_load(src + i);
+	while (i < n) {
+		while (i < groups && LLP_COPY_GROUP(dst + i, src + i, a, llp_no_special))
+			i += LLP_GROUP;
+		for (end = llp_group_end(i, n); end - i >= 8; i += 8) {
+			u64 w = llp_load(src + i);
 
-		if (llp_special_in(w) < 8)
-			break;
-		llp_store(dst + i, w);
-		a ^= w;
+			if (llp_special_in(w) < 8)
+				break;
+			llp_store(dst + i, w);
+			a ^= w;
+		}
+		for (; i < end; i++) {
+			if (llp_x328_special(src[i]))
+				goto out;
+			dst[i] = src[i];
+			a ^= src[i];
+		}
 	}
-	for (; i < n && !llp_x328_special(src[i]); i++) {
-		dst[i] = src[i];
-		a ^= src[i];
-	}
+out:
 	*acc = a;
 	return i;
 }
@@ -130,39 +228,59 @@ static inline size_t llp_copy_text_x328(u8 *dst, const u8 *src, size_t n, u64 *a
 /* Bytes before the first @b1 or @b2. */
 static inline size_t llp_find_2(const u8 *p, size_t n, u8 b1, u8 b2)
 {
-	size_t i = 0;
+	size_t i = 0, end, groups = llp_usual_marks(b1, b2) ? n & ~(size_t)(LLP_GROUP - 1) : 0;
 
-	for (; n - i >= 8; i += 8) {
-		u64 w = llp_load(p + i);
+	while (i < n) {
+		while (i < groups && LLP_CLEAR_GROUP(p + i, llp_no_mark))
+			i += LLP_GROUP;
+		for (end = groups ? llp_group_end(i, n) : n; end - i >= 8; i += 8) {
+			u64 w = llp_load(p + i);
 
-		if (llp_has_byte(w, b1) | llp_has_byte(w, b2))
-			break;
+			if (llp_has_byte(w, b1) | llp_has_byte(w, b2))
+				break;
+		}
+		for (; i < end; i++)
+			if (p[i] == b1 || p[i] == b2)
+				return i;
 	}
-	while (i < n && p[i] != b1 && p[i] != b2)
-		i++;
 	return i;
 }
 
 /* As llp_copy_text_x328() up to the first @b1 or @b2 (HLLP, MLLP: SB and EB). */
 static inline size_t llp_copy_text_2(u8 *dst, const u8 *src, size_t n, u8 b1, u8 b2, u64 *acc)
 {
+	size_t i = 0, end, groups = llp_usual_marks(b1, b2) ? n & ~(size_t)(LLP_GROUP - 1) : 0;
 	u64 a = *acc;
-	size_t i = 0;
 
-	for (; n - i >= 8; i += 8) {
-		u64 w = llp_load(src + i);
+	while (i < n) {
+		while (i < groups && LLP_COPY_GROUP(dst + i, src + i, a, llp_no_mark))
+			i += LLP_GROUP;
+		for (end = groups ? llp_group_end(i, n) : n; end - i >= 8; i += 8) {
+			u64 w = llp_load(src + i);
 
-		if (llp_has_byte(w, b1) | llp_has_byte(w, b2))
-			break;
-		llp_store(dst + i, w);
-		a ^= w;
+			if (llp_has_byte(w, b1) | llp_has_byte(w, b2))
+				break;
+			llp_store(dst + i, w);
+			a ^= w;
+		}
+		for (; i < end; i++) {
+			if (src[i] == b1 || src[i] == b2)
+				goto out;
+			dst[i] = src[i];
+			a ^= src[i];
+		}
 	}
-	for (; i < n && src[i] != b1 && src[i] != b2; i++) {
-		dst[i] = src[i];
-		a ^= src[i];
-	}
+out:
 	*acc = a;
 	return i;
+}
+
+/* 80 hex in every byte below 20 hex other than CR, and in no other. */
+static inline u64 llp_control_in(u64 w)
+{
+	u64 z = (w ^ LLP_ONES * 0x0d) & ~LLP_HIGHS;
+
+	return (z + LLP_ONES * 0x7f) & ~((z + LLP_ONES * 0x60) | w) & LLP_HIGHS;
 }
 
 /* Bytes before the first below 20 hex other than CR. */
@@ -170,15 +288,18 @@ static inline size_t llp_find_control(const u8 *p, size_t n)
 {
 	size_t i = 0;
 
+	for (; n - i >= LLP_GROUP; i += LLP_GROUP) {
+		u64 m = llp_control_in(llp_load(p + i)) | llp_control_in(llp_load(p + i + 8)) |
+			llp_control_in(llp_load(p + i + 16)) | llp_control_in(llp_load(p + i + 24));
+
+		if (m)
+			break;
+	}
 	for (; n - i >= 8; i += 8) {
-		u64 m = llp_has_below(llp_load(p + i), 0x20);
+		u64 m = llp_control_in(llp_load(p + i));
 
-		for (; m; m &= m - 1) {
-			u8 c = p[i + llp_first(m)];
-
-			if (c < 0x20 && c != 0x0d)
-				return i + llp_first(m);
-		}
+		if (m)
+			return i + llp_first(m);
 	}
 	while (i < n && (p[i] >= 0x20 || p[i] == 0x0d))
 		i++;
@@ -191,6 +312,16 @@ static inline void llp_copy_xor(u8 *dst, const u8 *src, size_t n, u64 *acc)
 	u64 a = *acc;
 	size_t i = 0;
 
+	for (; n - i >= LLP_GROUP; i += LLP_GROUP) {
+		u64 w0 = llp_load(src + i), w1 = llp_load(src + i + 8);
+		u64 w2 = llp_load(src + i + 16), w3 = llp_load(src + i + 24);
+
+		llp_store(dst + i, w0);
+		llp_store(dst + i + 8, w1);
+		llp_store(dst + i + 16, w2);
+		llp_store(dst + i + 24, w3);
+		a ^= w0 ^ w1 ^ w2 ^ w3;
+	}
 	for (; n - i >= 8; i += 8) {
 		u64 w = llp_load(src + i);
 

@@ -40,13 +40,34 @@ void every_place(F f) {
   }
 }
 
+// Long texts of what messages are made of, so that whole groups of words pass
+// the quick tests, with every byte value at every place, behind every kind of
+// byte that a test could carry from or borrow for.
+template <class F>
+void every_place_in_calm_text(F f) {
+  std::mt19937 rng(2);
+  for (const std::size_t size : {31U, 32U, 33U, 79U}) {
+    for (std::size_t at = 0; at < size; ++at) {
+      for (unsigned value = 0; value < 256; ++value) {
+        Bytes text(size);
+        for (auto& c : text)
+          c = static_cast<u8>(rng() % 16 ? 0x20 + rng() % 0x5f : rng() % 2 ? 0x0d : 0x80 + rng() % 0x80);
+        constexpr u8 kBefore[] = {0x00, 0x01, 0x0d, 0x7f, 0x80, 0xff};
+        if (at) text[at - 1] = kBefore[rng() % 6];
+        text[at] = static_cast<u8>(value);
+        f(text);
+      }
+    }
+  }
+}
+
 TEST(Scan, X328SpecialsAreTheTenCharactersThatTextMustNotHold) {
   for (unsigned c = 0; c < 256; ++c)
     EXPECT_EQ(llp_x328_special(static_cast<u8>(c)), special(static_cast<u8>(c))) << c;
 }
 
 TEST(Scan, X328CopyStopsAtTheFirstSpecial) {
-  every_place([](const Bytes& text) {
+  const auto check = [](const Bytes& text) {
     std::size_t want = 0;
     while (want < text.size() && !special(text[want])) ++want;
     Bytes to(text.size() + 8, 0xee);
@@ -56,40 +77,65 @@ TEST(Scan, X328CopyStopsAtTheFirstSpecial) {
     ASSERT_EQ(llp_fold(acc), xor_of(text, want));
     ASSERT_EQ(llp_find_special(text.data(), text.size()), want);
     ASSERT_EQ(to[want], 0xee) << "wrote past what it took";
-  });
+  };
+  every_place(check);
+  every_place_in_calm_text(check);
 }
 
-TEST(Scan, CopyStopsAtEitherMark) {
-  every_place([](const Bytes& text) {
+void copy_stops_at(u8 b1, u8 b2) {
+  const auto check = [=](const Bytes& text) {
     std::size_t want = 0;
-    while (want < text.size() && text[want] != 0x0b && text[want] != 0x1c) ++want;
+    while (want < text.size() && text[want] != b1 && text[want] != b2) ++want;
     Bytes to(text.size() + 8, 0xee);
     u64 acc = 0;
-    ASSERT_EQ(llp_copy_text_2(to.data(), text.data(), text.size(), 0x0b, 0x1c, &acc), want);
+    ASSERT_EQ(llp_copy_text_2(to.data(), text.data(), text.size(), b1, b2, &acc), want);
     ASSERT_TRUE(std::equal(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(want), to.begin()));
     ASSERT_EQ(llp_fold(acc), xor_of(text, want));
-    ASSERT_EQ(llp_find_2(text.data(), text.size(), 0x0b, 0x1c), want);
+    ASSERT_EQ(llp_find_2(text.data(), text.size(), b1, b2), want);
     ASSERT_EQ(to[want], 0xee);
-  });
+  };
+  if (b1 == 0x0b) every_place(check);
+  every_place_in_calm_text(check);
+}
+
+TEST(Scan, CopyStopsAtTheUsualMarks) { copy_stops_at(0x0b, 0x1c); }
+
+TEST(Scan, CopyStopsAtMarksOfAnyKind) {
+  copy_stops_at(0x0d, 0x0c);
+  copy_stops_at('A', 0x7f);
 }
 
 TEST(Scan, FindsControlCharactersOtherThanCr) {
-  every_place([](const Bytes& text) {
+  const auto check = [](const Bytes& text) {
     std::size_t want = 0;
     while (want < text.size() && (text[want] >= 0x20 || text[want] == 0x0d)) ++want;
     ASSERT_EQ(llp_find_control(text.data(), text.size()), want);
-  });
+  };
+  every_place(check);
+  every_place_in_calm_text(check);
 }
 
 TEST(Scan, CopyXorTakesAll) {
-  every_place([](const Bytes& text) {
+  const auto check = [](const Bytes& text) {
     Bytes to(text.size() + 1, 0xee);
     u64 acc = 0;
     llp_copy_xor(to.data(), text.data(), text.size(), &acc);
     ASSERT_TRUE(std::equal(text.begin(), text.end(), to.begin()));
     ASSERT_EQ(llp_fold(acc), xor_of(text, text.size()));
     ASSERT_EQ(to[text.size()], 0xee);
-  });
+  };
+  every_place(check);
+  every_place_in_calm_text(check);
+}
+
+TEST(Scan, ProductsFoldAlikeWithAndWithoutAWiderType) {
+  std::mt19937_64 rng(3);
+  EXPECT_EQ(llp_mul_fold_narrow(~0ULL, ~0ULL), 0xffffffffffffffffULL);  // fffffffffffffffe 0000000000000001
+  EXPECT_EQ(llp_mul_fold_narrow(1ULL << 63, 6), 3U);
+  for (int i = 0; i < 100000; ++i) {
+    const u64 a = rng() >> rng() % 64, b = rng() >> rng() % 64;
+    ASSERT_EQ(llp_mul_fold(a, b), llp_mul_fold_narrow(a, b)) << a << " " << b;
+  }
 }
 
 }  // namespace
