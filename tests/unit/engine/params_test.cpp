@@ -41,8 +41,9 @@ TEST(Params, TableIsSound) {
     EXPECT_NE(row->help[std::string(row->help).size() - 1], '.');
     EXPECT_EQ(row->kind == LLP_PARAM_ENUM, row->choices != nullptr);
     for (int proto = 0; proto < LLP_PROTO__N; ++proto)
-      if (row->protocols >> proto & 1)
+      if (row->protocols >> proto & 1) {
         EXPECT_TRUE(seen.emplace(proto, row->name).second) << "two rows for one protocol";
+      }
   }
   EXPECT_EQ(llp_param_at(100000), nullptr);
   EXPECT_GT(seen.size(), 80u);
@@ -210,10 +211,9 @@ TEST(Params, ScaleMultipliesTimesOnly) {
       const auto at = [&](const llp_params& p) {
         return *reinterpret_cast<const u32*>(reinterpret_cast<const char*>(&p) + row->offset);
       };
-      if (row->kind == LLP_PARAM_TIME && at(before))
-        EXPECT_EQ(at(after), std::max(1000u, at(before) / 50)) << row->name;
-      else
-        EXPECT_EQ(at(after), at(before)) << row->name;
+      const u32 want =
+          row->kind == LLP_PARAM_TIME && at(before) ? std::max(1000u, at(before) / 50) : at(before);
+      EXPECT_EQ(at(after), want) << row->name;
     }
   }
 }
