@@ -260,13 +260,13 @@ class TestEnd:
         call = b.call(hl7("TERM", 2000))
         b.station.expect_bid()
         b.station.say("ACK0")
-        b.station.get()
-        b.drv.send(signal.SIGTERM)
-        b.station.say("ACK1")
         got = b.station.get()
+        assert got[0] == 1, f"{got} instead of block 1"
+        b.drv.send(signal.SIGTERM)
         while isinstance(got, tuple):  # within its grace it may go on
+            b.station.say(f"ACK{got[0]}")
             got = b.station.get()
-        assert got == "EOT"
+        assert got == "EOT", b.journal.entries
         assert call.refused() in (illp.Cancelled, illp.Reset)
         b.drv.finish()
 
