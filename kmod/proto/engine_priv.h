@@ -10,7 +10,7 @@
  *	match.c		which message is the reply
  *	params.c	table of parameters, text in and out; presets.c
  *	names.c		words for people
- *	scan.h		word-at-a-time find, copy and check
+ *	scan.h scan.c	word-at-a-time find, copy and check
  *	x328*.c hllp*.c mllp*.c	the protocols
  */
 #ifndef LLP_ENGINE_PRIV_H

@@ -20,6 +20,12 @@ enum llp_timer {
 #define LLP_TAIL_MAX	16
 #define LLP_SERVED_MAX	8	/* HLLP, MLLP 1: messages whose answer is being made */
 
+/* Digest of a text that is still coming: see scan.h. */
+struct llp_sum {
+	u64 a, b;
+	u32 done;		/* bytes that are in it, whole groups */
+};
+
 /* The message being received. */
 struct llp_rx_state {
 	u32 fill;		/* bytes of rx_buf in use, checked or not */
@@ -116,6 +122,7 @@ struct llp_x328 {
 	u8 bcc[2];
 	u32 text_len;
 	u64 acc;
+	struct llp_sum sum;	/* of its text; does not hold what the last reads brought */
 	/* message in transfer */
 	u32 id;			/* 0: none */
 	u32 len;

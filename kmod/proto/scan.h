@@ -6,7 +6,7 @@
 #ifndef LLP_SCAN_H
 #define LLP_SCAN_H
 
-#include "llp_os.h"
+#include "llp_engine.h"
 
 #define LLP_ONES	0x0101010101010101ULL
 #define LLP_HIGHS	0x8080808080808080ULL
@@ -91,6 +91,10 @@ static inline u64 llp_mul_fold(u64 a, u64 b)
  */
 #define LLP_GROUP	32U
 
+/* Odd, with as many ones as zeros, and nothing that a text would hold. */
+#define LLP_SUM_A	0x9e3779b97f4a7c15ULL
+#define LLP_SUM_B	0xbf58476d1ce4e5b9ULL
+
 /* What is looked at closely at @i: one group, or the rest. */
 static inline size_t llp_group_end(size_t i, size_t n)
 {
@@ -152,7 +156,7 @@ static inline bool llp_clear(u64 m)
 }
 
 /* The next group of @src goes to @dst and, folded, to @a, if @test finds nothing in it. */
-#define LLP_COPY_GROUP(dst, src, a, test) ({					\
+#define LLP_COPY_GROUP(dst, src, a, test) __extension__ ({			\
 	u64 w0_ = llp_load(src), w1_ = llp_load((src) + 8);			\
 	u64 w2_ = llp_load((src) + 16), w3_ = llp_load((src) + 24);		\
 	bool clear_ = llp_clear(test(w0_) & test(w1_) & test(w2_) & test(w3_));	\
@@ -224,6 +228,36 @@ out:
 	*acc = a;
 	return i;
 }
+
+/*
+ * The digest of a text that is copied piece by piece: made in the same pass,
+ * because another would cost half as much again. It takes groups that begin at
+ * multiples of their size, so that it is the same however the text came.
+ */
+static inline void llp_sum_begin(struct llp_sum *s)
+{
+	s->a = LLP_SUM_A;
+	s->b = LLP_SUM_B;
+	s->done = 0;
+}
+
+/* Takes the group at @p. */
+static inline void llp_sum_group(u64 *a, u64 *b, const u8 *p)
+{
+	*a = llp_mul_fold(*a ^ llp_load(p), LLP_SUM_A ^ llp_load(p + 8));
+	*b = llp_mul_fold(*b ^ llp_load(p + 16), LLP_SUM_B ^ llp_load(p + 24));
+}
+
+/* Catches up with the first @len bytes of @text, as far as they are groups. */
+static inline void llp_sum_upto(struct llp_sum *s, const u8 *text, size_t len)
+{
+	for (; len - s->done >= LLP_GROUP; s->done += LLP_GROUP)
+		llp_sum_group(&s->a, &s->b, text + s->done);
+}
+
+/* scan.c */
+size_t llp_copy_sum_x328(u8 *text, size_t at, const u8 *src, size_t n, u64 *acc, struct llp_sum *s);
+u64 llp_sum_end(struct llp_sum *s, const u8 *text, size_t len);
 
 /* Bytes before the first @b1 or @b2. */
 static inline size_t llp_find_2(const u8 *p, size_t n, u8 b1, u8 b2)

@@ -154,6 +154,7 @@ static void block_begin(struct llp_engine *e, struct llp_io *io, bool heading)
 	x->end = 0;
 	x->text_len = 0;
 	x->acc = 0;
+	llp_sum_begin(&x->sum);
 	x->dec = heading ? X328_D_HEAD : X328_D_HDR;
 	x328_block_begun(e, io);
 }
@@ -289,7 +290,7 @@ static size_t text_bytes(struct llp_engine *e, struct llp_io *io, const u8 *p, s
 	}
 	if (n > room)
 		n = room;
-	k = llp_copy_text_x328(io->rx_buf + e->rx.fill, p, n, &x->acc);
+	k = llp_copy_sum_x328(io->rx_buf + e->rx.good, x->text_len, p, n, &x->acc, &x->sum);
 	if (!k) {
 		/* Not allowed in text, but the check decides. */
 		io->rx_buf[e->rx.fill] = *p;

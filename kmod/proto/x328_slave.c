@@ -350,7 +350,7 @@ static void good_block(struct llp_engine *e, struct llp_io *io)
 		interrupt(e, io, LLP_CAUSE_TOO_LONG);
 		return;
 	}
-	digest = llp_digest(io->rx_buf + e->rx.good, x->text_len);
+	digest = llp_sum_end(&x->sum, io->rx_buf + e->rx.good, x->text_len);
 	/* Decision D-38: a retransmission is the same to the last byte. */
 	if (num == x->got && x->text_len == x->got_len && x->end == x->got_end &&
 	    llp_fold(x->acc) == x->got_check && digest == x->got_digest) {
