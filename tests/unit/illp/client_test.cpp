@@ -64,7 +64,7 @@ class ClientTest : public testing::TestWithParam<Transport> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Transports, ClientTest, testing::Values(Transport::tcp, Transport::local),
-                         [](const auto& info) { return transport_name(info.param); });
+                         [](const auto& instance) { return transport_name(instance.param); });
 
 TEST_P(ClientTest, RequestAndReply) {
   UniqueFd fd = waiting();

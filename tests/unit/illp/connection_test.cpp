@@ -68,7 +68,7 @@ class ConnectionTest : public testing::TestWithParam<Transport> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Transports, ConnectionTest, testing::Values(Transport::tcp, Transport::local),
-                         [](const auto& info) { return transport_name(info.param); });
+                         [](const auto& instance) { return transport_name(instance.param); });
 
 TEST_P(ConnectionTest, PlainMessage) {
   const std::string all("\x00\x02\x18\xff|", 5);

@@ -31,7 +31,7 @@ using Tx = std::shared_ptr<ServerTransaction>;
 
 class ServerTest : public testing::TestWithParam<Transport> {};
 INSTANTIATE_TEST_SUITE_P(Transports, ServerTest, testing::Values(Transport::tcp, Transport::local),
-                         [](const auto& info) { return transport_name(info.param); });
+                         [](const auto& instance) { return transport_name(instance.param); });
 
 RawResult ask(const TestServer& server, std::string_view request) {
   const UniqueFd fd = server.connect();
