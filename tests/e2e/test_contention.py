@@ -10,7 +10,7 @@ from support.bridge import Bridge
 from support.content import hl7, reply_to
 from support.stations import Instrument
 
-ROUNDS = 200 if SOAK else 15
+ROUNDS = 200 if SOAK else 10
 # Who is secondary waits longer after a crossed bid; in the proportion of the standard.
 DELAYS = ["cont_primary=100ms", "cont_secondary=300ms"]
 

@@ -25,7 +25,7 @@ from support.content import control_id, hl7
 from support.programs import until
 
 COUNT = 1000
-SEEDS = (11, 12, 13, 14, 15, 16, 17, 18) if SOAK else (11, 12)
+SEEDS = (11, 12, 13, 14, 15, 16, 17, 18) if SOAK else (11, 12, 13)
 RUN = 600.0  # a bound for hangs
 
 # Faults of llpsim: on what it sends and, for bytes and blocks, on what it gets.
