@@ -85,6 +85,8 @@ function(llp_unit_test name)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests/unit)
   target_link_libraries(${name} PRIVATE ${ARGN} GTest::gtest GTest::gmock GTest::gtest_main)
   llp_cxx_target(${name} llp_test_pch)
+  # GoogleTest's macros are an if-else of their own, made to stand after an if.
+  target_compile_options(${name} PRIVATE -Wno-dangling-else)
   add_test(NAME ${name} COMMAND ${name})
 endfunction()
 
