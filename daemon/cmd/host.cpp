@@ -91,6 +91,7 @@ void Host::listen_for_signals() {
 void Host::end(int status) {
   if (std::exchange(ending_, true)) return;
   status_ = status;
+  if (options_.ending) options_.ending();
   std::chrono::nanoseconds grace{};
   for (const auto& slot : slots_) {
     grace = std::max(grace, slot->config.stop_grace);
@@ -127,6 +128,7 @@ asio::awaitable<void> Host::pause(Slot& slot, config::Duration time) {
 asio::awaitable<void> Host::serve(Host& host, Slot& slot) {
   const Logger log = host.log_.child(slot.config.name);
   bool first = true;
+  std::string said;  // why it cannot start
   while (!host.ending_) {
     slot.failure.reset();
     slot.service = std::make_unique<core::LineService>(host.context_.get_executor(), slot.config, log);
@@ -140,9 +142,11 @@ asio::awaitable<void> Host::serve(Host& host, Slot& slot) {
     auto up = co_await slot.service->start();
     if (!slot.service) co_return;  // cut off
     if (up) {
+      said.clear();
       if (host.options_.running) host.options_.running(slot.config, *slot.service);
     } else if (host.options_.on_failure == config::OnFailure::exit) {
       slot.service.reset();
+      if (host.slots_.size() > 1) up.error().message = slot.config.name + ": " + up.error().message;
       if (!host.ending_) host.options_.start_failed(up.error());
       host.end(exit_status(up.error()));
       co_return;

@@ -33,6 +33,8 @@ struct HostOptions {
   std::function<void(const core::LineConfig&, core::LineService&)> running;
   // An error of a line's start that ends everything, said once.
   std::function<void(const Error&)> start_failed;
+  // The end begins. Once.
+  std::function<void()> ending;
 };
 
 // One event loop in the calling thread. SIGTERM and SIGINT end the lines, each

@@ -101,10 +101,9 @@ int serve(const DaemonInvocation& invocation, config::DaemonConfig config) {
     return Result<void>();
   };
   options.start_failed = [](const Error& error) { say(kName, error.message); };
+  options.ending = [] { notify("STOPPING=1"); };
   Host host(std::move(config.lines), std::move(options), pool, log);
-  const int status = host.run();
-  notify("STOPPING=1");
-  return status;
+  return host.run();
 }
 
 }  // namespace

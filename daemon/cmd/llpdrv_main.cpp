@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 #include "cmd/addresses_check.hpp"
@@ -71,9 +73,10 @@ class Driver {
     };
     options.started = [this] { return started(); };
     options.start_failed = [this](const Error& error) { failed(error); };
+    options.ending = [] { notify("STOPPING=1"); };
     Host host({invocation_.line}, std::move(options), pool_, log_);
     const int status = host.run();
-    notify("STOPPING=1");
+    remove_own_locks();
     return status;
   }
 
@@ -82,6 +85,17 @@ class Driver {
     if (invocation.debug > 0) return timed_sink(kName);
     if (invocation.stay == Stay::supervised && stderr_is_journal()) return journal_sink();
     return stderr_sink(kName);
+  }
+
+  // Lock files under a name that has our process id in it serve nobody else.
+  void remove_own_locks() const {
+    const core::LineConfig& line = invocation_.line;
+    if (config::default_name(line.port, 0) == config::default_name(line.port, 1)) return;
+    if (line.name != config::default_name(line.port, ::getpid())) return;
+    for (const char* suffix : {".lock", ".server"}) {
+      std::error_code ignored;
+      std::filesystem::remove(line.runtime_dir / (line.name + suffix), ignored);
+    }
   }
 
   // All that can fail before the line is touched.

@@ -106,6 +106,7 @@ LineOption choice(std::string name, Field field, std::string choices, std::strin
 }
 
 // Reads and sets the field of a config, constant or not.
+// NOLINTNEXTLINE(cppcoreguidelines-macro-usage): only a macro can take a member's name
 #define FIELD(member) [](auto& config) -> auto& { return config.member; }
 
 // Two fields that are one thing to people: kept alive alike on the line and

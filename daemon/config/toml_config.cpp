@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <compare>
 #include <functional>
 #include <map>
 #include <utility>
@@ -69,18 +70,26 @@ class Reader {
  private:
   // In the order of the files and their lines, which tables do not keep.
   [[nodiscard]] std::vector<Error> sorted() {
-    const auto place = [this](const Error& e) {
-      for (std::size_t i = 0; i < files_.size(); i++) {
-        const std::string file = files_[i] + ":";
-        std::size_t line = 0;
-        if (!e.message.starts_with(file)) continue;
-        std::from_chars(e.message.data() + file.size(), e.message.data() + e.message.size(), line);
-        return std::pair(i, line);
-      }
-      return std::pair(files_.size(), std::size_t{0});
+    struct Place {
+      std::size_t file, line, index;
+      auto operator<=>(const Place&) const = default;
     };
-    std::ranges::stable_sort(errors_, {}, place);
-    return std::move(errors_);
+    std::vector<Place> places;
+    for (const Error& error : errors_) {
+      Place place{files_.size(), 0, places.size()};
+      for (std::size_t i = 0; i < files_.size() && place.file == files_.size(); i++) {
+        const std::string prefix = files_[i] + ":";
+        if (!error.message.starts_with(prefix)) continue;
+        place.file = i;
+        std::from_chars(error.message.data() + prefix.size(), error.message.data() + error.message.size(),
+                        place.line);
+      }
+      places.push_back(place);
+    }
+    std::ranges::sort(places);
+    std::vector<Error> errors;
+    for (const Place& place : places) errors.push_back(std::move(errors_[place.index]));
+    return errors;
   }
 
   void error(const std::string& where, std::string message) {
