@@ -321,6 +321,9 @@ u64 llp_exch_fingerprint(const struct llp_engine *e, u64 h)
 	const struct llp_exch *x = &e->exch;
 	u32 i;
 
+	/* What is left of an exchange that is over means nothing. */
+	if (x->state == LLP_X_IDLE)
+		return llp_mix(h, x->guard ? (u64)x->mode << 1 | 1 : 0);
 	h = llp_mix(h, (u64)x->state | (u64)x->expect << 8 | (u64)x->mode << 16 | (u64)x->next_mode << 20 |
 		    (u64)x->guard << 24 | (u64)x->paused << 25 | (u64)x->expired << 26 |
 		    (u64)x->replied << 27 | (u64)x->outcome << 28 | (u64)x->end_cause << 32 |
