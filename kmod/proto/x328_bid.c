@@ -109,10 +109,23 @@ static void granted(struct llp_engine *e, struct llp_io *io)
 	x328_go_idle(e, io);
 }
 
+/*
+ * Our ENQ left so long ago that the other station must have heard it before it
+ * sent its own. That one did not cross ours: it is the primary's second bid
+ * after a collision that only it has seen. If the secondary backed off now,
+ * each station would for ever bid into the other's wait for an answer.
+ */
+static bool was_heard(const struct llp_engine *e)
+{
+	u64 all = (u64)e->p.timer_a * 1000, window = (u64)e->p.cont_primary * 500;
+
+	return llp_armed(e, X328_T_A) && all - llp_rel(e, e->timer[X328_T_A]) >= window;
+}
+
 static void collision(struct llp_engine *e, struct llp_io *io)
 {
 	struct llp_x328 *x = &e->u.x;
-	bool yield = e->p.role == LLP_SECONDARY && e->p.contention == LLP_YIELD;
+	bool yield = e->p.role == LLP_SECONDARY && (e->p.contention == LLP_YIELD || was_heard(e));
 
 	llp_count(e, LLP_C_CONTENTIONS);
 	if (++x->contentions > e->p.retries_m) {

@@ -615,5 +615,7 @@ void x328_slave_abort(struct llp_engine *e, struct llp_io *io)
 	x->due = 0;
 	x->room = X328_ROOM_OK;
 	x->refuse = 1;
+	/* Dropping the message empties rx_buf under a block that is coming: keep no more of it. */
+	x->overmsg = 1;
 	x328_slave_drop(e, io, LLP_CAUSE_ABORTED);
 }

@@ -47,10 +47,14 @@ class Script {
 
 class Machine {
  public:
-  static constexpr std::uint32_t kCap = 4096;
   static constexpr std::uint32_t kIds = 64;
 
-  explicit Machine(const llp_params& p) : p_(p) {
+  // A buffer of its exact size on the heap, so that the sanitizer sees what is written behind it.
+  Machine(const llp_params& p, std::uint32_t cap)
+      : p_(p),
+        cap_(cap),
+        buf_(std::make_unique<std::uint8_t[]>(cap)),
+        other_(std::make_unique<std::uint8_t[]>(cap)) {
     for (std::uint32_t i = 0; i < sizeof(text_); i++)
       text_[i] = static_cast<std::uint8_t>("ABCDEF|12345678\r"[i % 16]);
     llp_engine_init(&e_, LLP_PROTO_X328, &p_, now_);
@@ -88,13 +92,13 @@ class Machine {
 
   void feed(std::span<const std::uint8_t> bytes, const std::uint8_t* flags) {
     // A copy is fed byte by byte and must end in the same state.
-    Copy other = {e_, {}};
-    std::memcpy(other.buf, buf_, llp_rx_fill(&e_));
-    feed_all(e_, buf_, bytes, flags, bytes.size(), true);
-    feed_all(other.e, other.buf, bytes, flags, 1, false);
-    LLP_FUZZ_CHECK(llp_fingerprint(&e_, now_) == llp_fingerprint(&other.e, now_));
-    LLP_FUZZ_CHECK(llp_rx_fill(&e_) == llp_rx_fill(&other.e));
-    LLP_FUZZ_CHECK(std::memcmp(buf_, other.buf, llp_rx_fill(&e_)) == 0);
+    llp_engine copy = e_;
+    std::memcpy(other_.get(), buf_.get(), llp_rx_fill(&e_));
+    feed_all(e_, buf_.get(), bytes, flags, bytes.size(), true);
+    feed_all(copy, other_.get(), bytes, flags, 1, false);
+    LLP_FUZZ_CHECK(llp_fingerprint(&e_, now_) == llp_fingerprint(&copy, now_));
+    LLP_FUZZ_CHECK(llp_rx_fill(&e_) == llp_rx_fill(&copy));
+    LLP_FUZZ_CHECK(std::memcmp(buf_.get(), other_.get(), llp_rx_fill(&e_)) == 0);
   }
 
   void advance(std::uint64_t ns) {
@@ -108,16 +112,11 @@ class Machine {
   }
 
  private:
-  struct Copy {
-    llp_engine e;
-    std::uint8_t buf[kCap];
-  };
-
   llp_io make_io(bool quiet = false) {
     llp_io io{};
     io.now = now_;
-    io.rx_buf = buf_;
-    io.rx_cap = kCap;
+    io.rx_buf = buf_.get();
+    io.rx_cap = cap_;
     io.rx_fixed = true;
     io.text = [](void* ctx, std::uint32_t id) {
       auto* self = static_cast<Machine*>(ctx);
@@ -140,7 +139,7 @@ class Machine {
       io.rx_buf = buf;
       const std::size_t k = llp_rx(&e, &io, bytes.data() + done, flags ? flags + done : nullptr, n);
       LLP_FUZZ_CHECK(k <= n);
-      LLP_FUZZ_CHECK(llp_rx_fill(&e) <= kCap);
+      LLP_FUZZ_CHECK(llp_rx_fill(&e) <= cap_);
       // It may stop after a message, but never for good.
       idle = k ? 0 : idle + 1;
       LLP_FUZZ_CHECK(idle < 3);
@@ -282,7 +281,7 @@ class Machine {
         break;
       case LLP_EV_DATA:
         LLP_FUZZ_CHECK(open_ && ev.id == open_);
-        LLP_FUZZ_CHECK(ev.off + ev.len <= kCap);
+        LLP_FUZZ_CHECK(ev.off + ev.len <= cap_);
         text_len_ += ev.len;
         LLP_FUZZ_CHECK(text_len_ <= p_.max_message);
         break;
@@ -342,7 +341,7 @@ class Machine {
     }
     // A verdict of reject or forget ends the wait without an event.
     if (e_.pend.state == LLP_PEND_NONE) pending_ = 0;
-    LLP_FUZZ_CHECK(e_.rx.good <= e_.rx.fill && e_.rx.fill <= kCap);
+    LLP_FUZZ_CHECK(e_.rx.good <= e_.rx.fill && e_.rx.fill <= cap_);
     LLP_FUZZ_CHECK(!pending_ == (e_.pend.state == LLP_PEND_NONE));
     LLP_FUZZ_CHECK(!open_ == !e_.rx.begun);
     // Where a relationship exists, some timer bounds it, unless the transmitter is busy.
@@ -360,9 +359,10 @@ class Machine {
   }
 
   llp_params p_;
+  std::uint32_t cap_;
+  std::unique_ptr<std::uint8_t[]> buf_, other_;
   llp_engine e_;
   std::uint64_t now_ = 1'000'000'000;
-  std::uint8_t buf_[kCap];
   std::uint8_t text_[512];
   std::uint64_t counts_[LLP_C__N] = {};
   bool taken_[kIds] = {};

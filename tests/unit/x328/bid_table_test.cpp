@@ -211,6 +211,55 @@ TEST_F(Bid, BidEnqSecondaryBacksOff) {
   EXPECT_EQ(s.take(), kEnq);
 }
 
+// The primary saw a collision where the secondary saw none, and bids again.
+TEST_F(Bid, BidEnqLongAfterOursIsNoCollision) {
+  Station& s = station();
+  to_bid(s);
+  s.advance(499 * kMs);
+  s.feed(kEnq);
+  EXPECT_EQ(s.state(), "waiting to bid");
+  s.advance(3 * kSec);
+  EXPECT_EQ(s.take(), kEnq);
+  s.advance(500 * kMs);
+  s.feed(kEnq);
+  EXPECT_EQ(s.take(), ack(0));
+  s.feed(block(1, "x\r", true) + kEot);
+  EXPECT_EQ(s.take(), ack(1) + kEnq);
+}
+
+TEST_F(Bid, BidEnqLongAfterOursNotReady) {
+  Station& s = station();
+  to_bid(s);
+  s.ready(0);
+  s.advance(1 * kSec);
+  s.feed(kEnq);
+  EXPECT_EQ(s.take(), kNak);
+  EXPECT_EQ(s.state(), "waiting to bid");
+}
+
+// Bids that keep missing each other must not do so for ever: each station's
+// ENQ comes while the other waits for the answer to its own.
+TEST_F(Bid, OutOfStepBidsMeetInTheEnd) {
+  for (std::uint64_t shift = 0; shift <= 7000; shift += 50) {
+    llp_params pa = x328_params(), pb = x328_params();
+    pa.role = LLP_PRIMARY;
+    Station a(LLP_PROTO_X328, pa), b(LLP_PROTO_X328, pb);
+    Wire wire(a, b, 86806);
+    // The first bid of each is lost.
+    wire.fault = [](int, std::uint64_t index, std::uint8_t byte) -> std::vector<WireByte> {
+      if (index < 4) return {};
+      return {{byte, LLP_FLAG_NONE}};
+    };
+    ASSERT_EQ(b.submit(2, "from b\r"), 0);
+    wire.run_for(shift * kMs);
+    ASSERT_EQ(a.submit(1, "from a\r"), 0);
+    wire.run_while([&] { return !a.result(1).done || !b.result(2).done; }, 120 * kSec);
+    EXPECT_EQ(a.result(1).outcome, LLP_OUT_DELIVERED) << shift;
+    EXPECT_EQ(b.result(2).outcome, LLP_OUT_DELIVERED) << shift;
+    EXPECT_LE(a.count(LLP_C_CONTENTIONS) + b.count(LLP_C_CONTENTIONS), 4u) << shift;
+  }
+}
+
 TEST_F(Bid, BidEnqSecondaryYields) {
   p.contention = LLP_YIELD;
   Station& s = station();

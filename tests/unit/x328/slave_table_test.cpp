@@ -193,6 +193,31 @@ TEST_F(Slave, SrecvLocalAbort) {
   EXPECT_EQ(s.state(), "idle");
 }
 
+TEST_F(Slave, SrecvLocalAbortThenAsMuchTextAsFits) {
+  Station s(LLP_PROTO_X328);
+  s.fixed_buffer = true;  // sixteen bytes
+  to_slave(s);
+  s.feed(
+      "\x02"
+      "100040" +
+      std::string(12, 'x'));
+  s.abort_rx();
+  s.feed(std::string(28, 'x') +
+         "\x03"
+         "00\r");
+  EXPECT_EQ(s.take(), kEot);
+  // A block begun anew is refused too.
+  to_slave(s);
+  s.feed(
+      "\x02"
+      "100040" +
+      std::string(12, 'x'));
+  s.abort_rx();
+  s.feed(block(1, "0123456789abcdef", true));
+  EXPECT_EQ(s.take(), kEot);
+  EXPECT_TRUE(s.messages.empty());
+}
+
 TEST_F(Slave, LocalAbortWhenNothingIsReceived) {
   Station s(LLP_PROTO_X328);
   s.abort_rx();
