@@ -5,12 +5,15 @@
 #include "engine_priv.h"
 #include "scan.h"
 
+#ifndef __KERNEL__
+#define noinline __attribute__((__noinline__))
+#endif
+
 /*
  * Groups up to the first that may hold a special character; that one is copied
  * too, but not counted. A function of its own: every register is needed.
  */
-static __attribute__((noinline)) size_t sum_groups(u8 *dst, const u8 *src, size_t n, u64 *acc,
-						   struct llp_sum *s)
+static noinline size_t sum_groups(u8 *dst, const u8 *src, size_t n, u64 *acc, struct llp_sum *s)
 {
 	u64 a = s->a, b = s->b, x = *acc;
 	const u8 *p = src, *end = src + n;
