@@ -79,6 +79,7 @@ asio::awaitable<void> Distal::handle(std::shared_ptr<Distal> self,
   request->arrived = Clock::now();
   request->deadline = later(request->arrived, c.config.queue_timeout);
   self->queue_.push_back(request);
+  c.log.debug("{}: request of {} bytes waits for the line", client->peer(), request->text.size());
   c.changed.notify();
   const bool gone = co_await client->wait_gone();
   if (gone) self->client_gone(request);

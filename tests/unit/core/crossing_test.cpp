@@ -131,6 +131,7 @@ TEST_F(Crossing, TheAnswerIsWrittenWithoutTheLockOfAnotherProcess) {
   const UniqueFd other(::open(lock_file().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0660));
   ASSERT_EQ(::flock(other.get(), LOCK_EX), 0);
   const auto client = call(kQuery);  // waits for it in a thread
+  ASSERT_TRUE(queued(1));
   loop.turn();
   const auto id = line->arrive(kRequest);
   ASSERT_TRUE(asked());
@@ -153,7 +154,7 @@ TEST_F(Crossing, TheWithdrawnRequestIsTheFirstAgain) {
   const auto bid = sent(Kind::request);
   ASSERT_TRUE(bid);
   const auto second = call(kOther);
-  loop.turn();
+  ASSERT_TRUE(queued(2));
   line->begin_message();
   ASSERT_TRUE(until([&] { return n().withdrawn == 1; }));
   line->cancel_begun();

@@ -49,7 +49,7 @@ TEST_F(Distal, RequestReplyAndVerdictInOrder) {
 // A client that is there but takes nothing: the reply is not accepted before
 // it has the last byte.
 TEST_F(Distal, TheReplyIsAcceptedOnlyWhenTheClientHasIt) {
-  config.illp.idle_timeout = 500ms;
+  config.illp.idle_timeout = 2s;
   up();
   auto transaction = std::make_unique<illp::ClientTransaction>(
       loop.executor(), illp::TcpEndpoint{"127.0.0.1", std::to_string(service->dist_port())}, quick_options());
@@ -102,7 +102,7 @@ TEST_F(Distal, AClientThatGoesWhileItWaitsLeavesNothingBehind) {
   const auto r = request();
   ASSERT_TRUE(r);
   const auto second = call(kOther);
-  loop.turn();
+  ASSERT_TRUE(queued(2));
   second->transaction->abort();
   ASSERT_TRUE(until([&] { return n().distal_left == 1; }));
   r->transferred();
@@ -117,8 +117,9 @@ TEST_F(Distal, RequestsGoOneByOneInOrder) {
   const auto first = call(kQuery);
   ASSERT_TRUE(request(1));
   const auto second = call(kOther);
-  loop.turn();
+  ASSERT_TRUE(queued(2));
   const auto third = call(kRequest);
+  ASSERT_TRUE(queued(3));
   loop.turn();
   EXPECT_EQ(line->sent(Kind::request).size(), 1U);
   const auto r1 = request(1);
@@ -144,7 +145,7 @@ TEST_F(Distal, TheQueueIsBounded) {
   ASSERT_TRUE(request());
   const auto a = call(kQuery);
   const auto b = call(kQuery);
-  loop.turn();
+  ASSERT_TRUE(queued(3));
   const auto c = call(kQuery);
   ASSERT_TRUE(done(c));
   EXPECT_EQ(c->failure(), Outcome::cancelled);
@@ -154,7 +155,7 @@ TEST_F(Distal, TheQueueIsBounded) {
 }
 
 TEST_F(Distal, WaitingHasAnEnd) {
-  config.queue_timeout = 80ms;
+  config.queue_timeout = 500ms;
   up();
   const auto first = call(kQuery);
   const auto r = request();
@@ -164,7 +165,7 @@ TEST_F(Distal, WaitingHasAnEnd) {
   ASSERT_TRUE(done(second));
   EXPECT_EQ(second->failure(), Outcome::cancelled);
   EXPECT_EQ(n().distal_expired, 1U);
-  EXPECT_TRUE(logged("waited 0.080 s for the request before it"));
+  EXPECT_TRUE(logged("waited 0.500 s for the request before it"));
   EXPECT_FALSE(first->done());
   r->transferred();
   line->reply(*r, kResult);

@@ -262,7 +262,10 @@ TEST_P(OnEngine, StopsInTheMiddleOfAMessage) {
 TEST_P(OnEngine, StopsWhileARequestWaits) {
   up();
   const auto client = call(message("q"));
-  loop.turn(100ms);
+  ASSERT_TRUE(loop.until([&] {
+    return std::ranges::any_of(log, [](const auto& l) { return l.ends_with("waits for the line"); });
+  }));
+  loop.turn();
   loop.run(service->stop());
   ASSERT_TRUE(loop.until([&] { return client->done(); }));
   EXPECT_EQ(client->failure(), illp::Outcome::cancelled);
@@ -280,7 +283,7 @@ INSTANTIATE_TEST_SUITE_P(Protocols, OnEngine,
 using TooLate = OnEngine;
 
 TEST_P(TooLate, TheRepeatIsAnsweredAndTheApplicationAskedOnce) {
-  config.params.peer_timer_a = 300'000;
+  config.params.peer_timer_a = 900'000;
   config.params.retries_l = 2;
   up();
   const std::string request = message("m");

@@ -222,7 +222,7 @@ TEST_F(Proximal, HllpRefusesWhatNobodyHasSeen) {
 
 TEST_F(Proximal, HllpSaysNothingAfterTheApplicationsTime) {
   protocol(LLP_PROTO_HLLP);
-  config.params.app_timeout = 50'000;
+  config.params.app_timeout = 500'000;
   with_app();
   const auto id = line->arrive(kRequest);
   ASSERT_TRUE(asked());

@@ -118,8 +118,8 @@ TEST_F(Repeats, AnAttemptThatFailedMakesTheRepeatAPossibleDuplicate) {
 }
 
 TEST_F(Repeats, ADeliveryIsKeptUntilTheReplyTimeoutOnly) {
-  config.params.reply_timeout = 100'000;
-  config.params.app_timeout = 20'000;
+  config.params.reply_timeout = 3'000'000;
+  config.params.app_timeout = 500'000;
   with_app();
   const auto first = line->arrive(kRequest);
   ASSERT_TRUE(asked());
@@ -240,7 +240,7 @@ TEST_F(Repeats, AKeptReplyIsGivenOnce) {
 
 TEST_F(Repeats, HllpKeepsWhatCameAfterTheApplicationsTime) {
   protocol(LLP_PROTO_HLLP);
-  config.params.app_timeout = 30'000;
+  config.params.app_timeout = 500'000;
   with_app();
   const auto first = line->arrive(kRequest);
   ASSERT_TRUE(asked());

@@ -178,7 +178,7 @@ TEST_F(Stop, FinishesTheRequestInHandAndCancelsTheOthers) {
   ASSERT_TRUE(r);
   r->transferred();
   const auto second = call(kOther);
-  loop.turn();
+  ASSERT_TRUE(queued(2));
   const auto done = stop();
   ASSERT_TRUE(until([&] { return second->done(); }));
   EXPECT_EQ(second->failure(), Outcome::cancelled);
@@ -236,6 +236,7 @@ TEST_F(Stop, EndsTheWaitForAnotherProcess) {
   const UniqueFd other(::open(lock_file().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0660));
   ASSERT_EQ(::flock(other.get(), LOCK_EX), 0);
   const auto client = call(kQuery);
+  ASSERT_TRUE(queued(1));
   loop.turn();
   EXPECT_TRUE(stopped(stop()));
   ASSERT_TRUE(until([&] { return client->done(); }));
@@ -339,7 +340,7 @@ TEST_F(Stop, OneShotLeavesTheLineBetweenRequests) {
   const auto r = sent(Kind::request);
   ASSERT_TRUE(r);
   const auto second = call(kOther);
-  loop.turn();
+  ASSERT_TRUE(queued(2));
   line->resting = false;  // the instrument's reply is not quite over
   r->transferred();
   line->reply(*r, kResult);

@@ -122,6 +122,13 @@ std::shared_ptr<Call> Bench::call(const std::string& request) {
   return call;
 }
 
+bool Bench::queued(std::size_t count) {
+  return until([&] {
+    const auto waits = [](const std::string& l) { return l.ends_with("waits for the line"); };
+    return static_cast<std::size_t>(std::ranges::count_if(log, waits)) >= count;
+  });
+}
+
 bool Bench::logged(std::string_view part) const {
   return std::ranges::any_of(log, [&](const std::string& l) { return l.find(part) != std::string::npos; });
 }

@@ -377,6 +377,8 @@ class Bench : public ::testing::Test {
   [[nodiscard]] std::shared_ptr<Call> call(const std::string& request);
   [[nodiscard]] bool until(const std::function<bool()>& condition) { return loop.until(condition); }
   [[nodiscard]] bool logged(std::string_view part) const;
+  // So many requests at dist were taken into the queue so far.
+  [[nodiscard]] bool queued(std::size_t count);
   [[nodiscard]] bool decided(line::MessageId id) {
     return until([&] { return line->decision(id).has_value(); });
   }
