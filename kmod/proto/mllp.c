@@ -30,6 +30,8 @@ static void send_block(struct llp_engine *e, struct llp_io *io)
 	bool repeat = m->tries || m->again;
 
 	m->early = MLLP_EARLY_NONE;
+	/* It starts again when the block is out. */
+	llp_disarm(e, MLLP_T_C);
 	llp_count(e, LLP_C_TX_BLOCKS);
 	if (repeat)
 		llp_count(e, LLP_C_RETRANSMISSIONS);

@@ -110,6 +110,20 @@ TEST(MllpSource, WaitNakUntilNr) {
   EXPECT_EQ(s->count(LLP_C_RETRANSMISSIONS), 3u);
 }
 
+TEST(MllpSource, TcStandsStillDuringTheResend) {
+  auto s = r2({{"resends", "1"}});
+  s->submit(1, kM);
+  s->take();
+  s->auto_pull = false;
+  s->advance(29 * kSec);
+  s->feed(kNak);
+  s->advance(20 * kSec);
+  EXPECT_EQ(s->result(1).done, 0);
+  EXPECT_EQ(s->pull(), block(kM));
+  s->tx_empty();
+  EXPECT_EQ(s->left(LLP_T_P2), 30 * kSec);
+}
+
 TEST(MllpSource, WaitTcUntilNr) {
   auto s = r2();
   s->submit(1, kM);
