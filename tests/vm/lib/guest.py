@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A job for the guest, and the verdict on what came of it."""
+
+import os
+import secrets
+import shlex
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import initramfs, modules, qemu, splats
+from .kernels import Kernel
+from .paths import GUEST, ROOT, VM
+
+TIMEOUT, DIED, SPLAT = 124, 125, 126
+INITS = ("none", "udev", "systemd")
+
+
+@dataclass(frozen=True)
+class Program:
+    """One program of a list: it writes TAP."""
+
+    name: str
+    seconds: int
+    modules: str  # comma-separated, "-" for none
+    command: str
+
+
+@dataclass
+class Job:
+    """What to run, and how."""
+
+    kernel: Kernel
+    command: list[str] = field(default_factory=list)
+    programs: list[Program] = field(default_factory=list)
+    shell: str = ""
+    load: list[str] = field(default_factory=list)
+    init: str = "none"
+    cpus: int = 2
+    memory: int = 1024
+    timeout: float = 120
+    append: str = ""
+    accel: str = "tcg,thread=multi"
+    extra: list[str] = field(default_factory=list)
+    build: Path = modules.BASE
+    sources: tuple[str, ...] = modules.SOURCES
+    log: Path | None = None  # kept; without one, only what failed is kept
+
+
+@dataclass
+class Result:
+    """What came of a job. status is None when the guest did not get to its end."""
+
+    directory: Path
+    nonce: str
+    in_time: bool
+    status: int | None = None
+    dmesg: str = ""
+    console: str = ""
+    complaints: list[str] = field(default_factory=list)
+
+    def program(self, name: str) -> tuple[str | None, str, str]:
+        """What the guest says of a program (None: nothing), its stdout and its stderr."""
+        base = self.directory / "programs"
+
+        def text(suffix: str) -> str:
+            path = base / f"{name}.{suffix}"
+            return path.read_text(errors="replace") if path.exists() else ""
+
+        nonce, _, status = text("status").strip().partition(" ")
+        return status if nonce == self.nonce else None, text("out"), text("err")
+
+    @property
+    def exit_status(self) -> int:
+        """The command's own, or one of TIMEOUT, DIED, SPLAT."""
+        if not self.in_time:
+            return TIMEOUT
+        if self.status is None:
+            return DIED
+        return SPLAT if self.status == 0 and self.complaints else self.status
+
+
+def prepare(job: Job, built: modules.Modules, share: Path, nonce: str) -> None:
+    """Puts into the share what the guest reads."""
+    for file in GUEST.iterdir():
+        shutil.copyfile(file, share / file.name)
+    values = {"NONCE": nonce, "KERNEL": job.kernel.name, "INIT": job.init, "MODULES": built.directory,
+              "PWD": os.getcwd(), "LOAD": " ".join(job.load), "SHELL": "yes" if job.shell else "",
+              "TERM": os.environ.get("TERM", "dumb") if job.shell else ""}
+    (share / "env").write_text("".join(f"LLP_VM_{key}={shlex.quote(str(value))}\n" for key, value in values.items()))
+    (share / "programs").mkdir()
+    if job.programs:
+        (share / "list").write_text("".join(f"{program.name}\t{program.seconds}\t{program.modules}\t{program.command}\n"
+                                            for program in job.programs))
+    elif job.shell:
+        (share / "shell").write_text(job.shell)
+    else:
+        (share / "command").write_text(shlex.join(job.command) + "\n")
+
+
+def judge(result: Result, share: Path) -> None:
+    """Reads what the guest left. Only a status with the run's own word in it counts."""
+
+    def text(name: str) -> str:
+        path = share / name
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    nonce, _, status = text("status").strip().partition(" ")
+    if nonce == result.nonce and status.isdecimal():
+        result.status = int(status)
+    result.dmesg = text("dmesg")
+    allow = splats.read_allow(VM / "splats.allow")
+    if result.status is None:
+        result.complaints = splats.find(result.console.splitlines(), allow)
+        return
+    result.complaints = splats.find(splats.kernel_lines(result.dmesg), allow)
+    tainted = text("tainted").strip()
+    if not tainted.isdecimal():
+        result.complaints.append("the guest told no taint flags")
+    elif not result.complaints:
+        result.complaints += [f"tainted: {meaning}, of which the log says nothing any more"
+                              for meaning in splats.taints(int(tainted))]
+
+
+def run(job: Job) -> Result:
+    """Builds what the job needs, boots, and judges."""
+    built = modules.build(job.kernel, job.build, job.sources)
+    if job.log:
+        shutil.rmtree(job.log, ignore_errors=True)
+        job.log.mkdir(parents=True)
+        directory = job.log.resolve()
+    else:
+        kept = ROOT / "build" / "vm" / "log"
+        kept.mkdir(parents=True, exist_ok=True)
+        directory = Path(tempfile.mkdtemp(dir=kept, prefix=f"{job.kernel.name}-"))
+    # A socket's path is bounded to 107 bytes; so the share lies high in the tree.
+    with tempfile.TemporaryDirectory(prefix="llp-vm-") as temporary:
+        share = Path(temporary)
+        nonce = secrets.token_hex(16)
+        prepare(job, built, share, nonce)
+        machine = qemu.Machine(job.kernel, initramfs.make(job.kernel), share, directory / "console.log", job.cpus,
+                               job.memory, job.timeout, job.accel, job.append, job.extra, bool(job.shell))
+        result = Result(directory, nonce, qemu.run(machine))
+        result.console = (directory / "console.log").read_text(errors="replace")
+        judge(result, share)
+        (directory / "dmesg").write_text(result.dmesg)
+        shutil.copytree(share / "programs", directory / "programs", dirs_exist_ok=True)
+    return result
+
+
+def discard(job: Job, result: Result) -> None:
+    """Nobody asked for the logs of a run that went well."""
+    if not job.log:
+        shutil.rmtree(result.directory, ignore_errors=True)
