@@ -13,9 +13,10 @@
 #include <vector>
 
 #include "base/fd.hpp"
+#include "base/pollable.hpp"
 #include "base/result.hpp"
+#include "illp/deadline.hpp"
 #include "illp/options.hpp"
-#include "illp/pollable.hpp"
 
 namespace llp::illp {
 

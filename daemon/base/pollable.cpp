@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "illp/pollable.hpp"
+#include "base/pollable.hpp"
 
 #include <poll.h>
 
@@ -12,9 +12,11 @@
 #include <utility>
 #include <vector>
 
-namespace llp::illp {
+namespace llp {
 
 namespace {
+
+using Clock = Pollable::Clock;
 
 // Rest after the reactor reported an error condition that poll(2) does not
 // confirm (an urgent notice shows there too), so that waiting does not spin.
@@ -23,6 +25,7 @@ constexpr auto kSpuriousRest = std::chrono::milliseconds(20);
 }  // namespace
 
 Clock::time_point deadline_after(std::chrono::nanoseconds d) noexcept {
+  constexpr auto kNever = Clock::time_point::max();
   const auto now = Clock::now();
   return d >= kNever - now ? kNever : now + d;
 }
@@ -99,7 +102,7 @@ Pollable::Pollable(asio::any_io_executor executor, UniqueFd fd)
     : state_(std::make_shared<State>(std::move(executor))) {
   asio::error_code error;
   state_->descriptor.assign(fd.get(), error);
-  if (error) throw std::system_error(error, "cannot watch a socket");
+  if (error) throw std::system_error(error, "cannot watch a descriptor");
   (void)fd.release();
 }
 
@@ -138,6 +141,7 @@ asio::awaitable<short> Pollable::wait_on(std::shared_ptr<State> state, short eve
     auto until = deadline;
     if ((events & POLLIN) != 0) state->arm(State::Descriptor::wait_read, &State::read_armed);
     if ((events & POLLOUT) != 0) state->arm(State::Descriptor::wait_write, &State::write_armed);
+    if ((events & POLLPRI) != 0) state->arm(State::Descriptor::wait_error, &State::error_armed);
     if (events == 0) {
       if (std::exchange(state->error_fired, false)) {
         until = std::min(until, deadline_after(kSpuriousRest));
@@ -165,4 +169,4 @@ void Pollable::close() noexcept {
 
 const asio::any_io_executor& Pollable::executor() const noexcept { return state_->executor; }
 
-}  // namespace llp::illp
+}  // namespace llp

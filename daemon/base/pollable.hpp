@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Waiting on one descriptor as poll(2) sees it. The reactor only says that
 // something may have changed; what is true is always asked of poll(2). ILLP
-// needs that: after EOF a readability wait is always over, urgent notices
-// arrive ahead of data, and a reset behind an EOF shows in poll alone.
+// needs that (after EOF a readability wait is always over, urgent notices
+// arrive ahead of data, and a reset behind an EOF shows in poll alone), and so
+// does the kernel's message device, whose POLLPRI comes and goes.
 #pragma once
 
 #include <asio/any_io_executor.hpp>
@@ -12,19 +13,18 @@
 
 #include "base/fd.hpp"
 
-namespace llp::illp {
+namespace llp {
 
-using Clock = std::chrono::steady_clock;
-inline constexpr Clock::time_point kNever = Clock::time_point::max();
-
-// `now + d`, or kNever where that would overflow.
-[[nodiscard]] Clock::time_point deadline_after(std::chrono::nanoseconds d) noexcept;
+// `now + d`, or the end of time where that would overflow.
+[[nodiscard]] std::chrono::steady_clock::time_point deadline_after(std::chrono::nanoseconds d) noexcept;
 
 // Owns the descriptor, which must be non-blocking. All calls from the thread
 // of the executor. Several coroutines may wait at once; the object may be
 // closed or destroyed meanwhile.
 class Pollable {
  public:
+  using Clock = std::chrono::steady_clock;
+
   Pollable(asio::any_io_executor executor, UniqueFd fd);
   Pollable(Pollable&&) noexcept = default;
   Pollable& operator=(Pollable&& other) noexcept;
@@ -38,7 +38,7 @@ class Pollable {
   // poll(2) without waiting; POLLNVAL once closed.
   [[nodiscard]] short poll_now(short events) const noexcept;
 
-  // Waits until poll(2) reports one of `events` (POLLIN, POLLOUT) or POLLERR,
+  // Waits until poll(2) reports one of `events` (POLLIN, POLLOUT, POLLPRI) or POLLERR,
   // POLLHUP, POLLNVAL. Returns what it reports; 0: the deadline has passed.
   // With `events` 0 it waits for errors and hang-up only. After close() or
   // destruction: POLLNVAL.
@@ -59,4 +59,4 @@ class Pollable {
                                         Clock::time_point deadline);
 };
 
-}  // namespace llp::illp
+}  // namespace llp
