@@ -9,6 +9,7 @@ JOBS ?= $(shell nproc)
 PYTHON := /usr/bin/python3
 FUZZ_SECONDS ?= 60
 KDIR ?=
+KERNEL ?= 6.1
 
 deps := tools/dev/deps
 
@@ -20,7 +21,7 @@ all: build/.configured ## Build the programs into build/bin (Release)
 
 .PHONY: deps
 deps: ## Install every package that any door needs (root)
-	@$(deps) build test lint fuzz bench module && echo "All packages are installed."
+	@$(deps) build test lint fuzz bench module vm && echo "All packages are installed."
 
 .PHONY: demo
 demo: ## Set up, build, and run the main job before your eyes
@@ -36,12 +37,12 @@ install: all ## Install programs and manuals (PREFIX=/usr/local, DESTDIR=)
 
 .PHONY: check
 check: ## Set up and run everything; the last line counts
-	@$(deps) build test lint fuzz bench module
+	@$(deps) build test lint fuzz bench module vm
 	@tests/run check
 
 .PHONY: soak
 soak: ## The long variants: all tests under TSan, long fuzzing, more seeds
-	@$(deps) build test lint fuzz bench module
+	@$(deps) build test lint fuzz bench module vm
 	@tests/run soak
 
 .PHONY: asan
@@ -59,6 +60,16 @@ coverage: ## Branch coverage of the engine by its unit tests
 	@$(deps) --check build test
 	@tests/run coverage
 	@cat build/results/coverage/coverage.txt
+
+.PHONY: vmcheck
+vmcheck: ## The tests that run on Debian's kernels in QEMU
+	@$(deps) build test module vm
+	@tests/run vm
+
+.PHONY: vmshell
+vmshell: ## A prompt on Debian's kernel with the modules (KERNEL=6.1)
+	@$(deps) --check build module vm
+	@tests/vm/vm shell --kernel $(KERNEL)
 
 .PHONY: fuzz
 fuzz: ## Fuzz each target for FUZZ_SECONDS=60, or FUZZ_RUNS executions
@@ -81,7 +92,7 @@ lint: ## Formatting, static analysis, licences, manuals
 
 .PHONY: format
 format: ## Reformat C++ (kmod/ keeps the kernel's style by hand)
-	@git ls-files -z -- '*.c' '*.h' '*.cpp' '*.hpp' ':!kmod' | xargs -0 clang-format-19 -i
+	@git ls-files -z -- '*.c' '*.h' '*.cpp' '*.hpp' ':!kmod' ':!tests/kmod' | xargs -0 clang-format-19 -i
 
 .PHONY: module
 module: ## Compile the engine with the kernel's own build (KDIR=headers)

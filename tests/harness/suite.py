@@ -8,16 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable, Sequence
 
-PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
-
-
-@dataclass(frozen=True)
-class Case:
-    """One thing that was checked, or was not."""
-
-    name: str
-    outcome: str
-    detail: str = ""
+from . import tap
+from .case import FAILED, PASSED, SKIPPED, Case
 
 
 @dataclass(frozen=True)
@@ -28,7 +20,8 @@ class Suite:
              "xml"   it writes reports (JUnit's or GoogleTest's form) as *.xml
                      into its results directory;
              "ctest" as "xml", and every program that the CTest tree `tree`
-                     knows must have written one.
+                     knows must have written one;
+             "tap"   it writes TAP as *.tap into its results directory.
     In `command` and `env`, {results} stands for the results directory.
     `slots` is the number of cores the command keeps busy: 0 for one that
     mostly waits. `absent` returns why the suite cannot run here, or "".
@@ -78,10 +71,11 @@ def collect(suite: Suite, directory: Path, exit_status: int) -> list[Case]:
         return [Case(suite.name, outcome, f"exit status {exit_status}" if exit_status else "")]
 
     cases = []
-    reports = sorted(directory.glob("*.xml"))
+    reports = sorted(directory.glob("*.tap" if suite.results == "tap" else "*.xml"))
     for report in reports:
         try:
-            found = parse_report(report)
+            found = tap.parse(report.read_text(errors="replace"), report.stem) if suite.results == "tap" else (
+                parse_report(report))
         except ElementTree.ParseError as error:
             found = [Case(f"{report.stem}/report", FAILED, f"unreadable report: {error}")]
         if not any(case.outcome != SKIPPED for case in found):

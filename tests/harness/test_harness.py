@@ -86,6 +86,15 @@ def test_reports_of_an_earlier_run_do_not_count(run):
     assert first.ok and outcomes(second) == [FAILED]
 
 
+def test_tap_is_counted_and_nothing_executed_is_a_failure(run):
+    def tap(name, text):
+        return sh(name, f"printf '{text}' > $OUT/p.tap", results="tap", env={"OUT": "{results}"})
+    good, skipped, silent = run(tap("good", "1..2\\nok 1 a\\nnot ok 2 b\\n"), tap("skipped", "1..0 # SKIP why\\n"),
+                                sh("silent", "exit 0", results="tap"))
+    assert outcomes(good) == [PASSED, FAILED]
+    assert outcomes(skipped) == [SKIPPED, FAILED] and outcomes(silent) == [FAILED]
+
+
 def test_ctest_program_without_report_fails(run, monkeypatch):
     monkeypatch.setattr("harness.suite.ctest_programs", lambda tree: ["r", "crashed"])
     (result,) = run(Suite(**{**vars(writes("unit", ONE)), "results": "ctest"}))

@@ -56,7 +56,7 @@ class Result:
     nonce: str
     in_time: bool
     status: int | None = None
-    dmesg: str = ""
+    kmsg: list[splats.Line] = field(default_factory=list)
     console: str = ""
     complaints: list[str] = field(default_factory=list)
 
@@ -109,12 +109,14 @@ def judge(result: Result, share: Path) -> None:
     nonce, _, status = text("status").strip().partition(" ")
     if nonce == result.nonce and status.isdecimal():
         result.status = int(status)
-    result.dmesg = text("dmesg")
+    result.kmsg = splats.read_kmsg(text("kmsg"))
     allow = splats.read_allow(VM / "splats.allow")
-    if result.status is None:
+    if result.status is None:  # the end of the log is on the console only
         result.complaints = splats.find(result.console.splitlines(), allow)
         return
-    result.complaints = splats.find(splats.kernel_lines(result.dmesg), allow)
+    result.complaints = splats.complaints(result.kmsg, allow)
+    if not any(line.text == f"llp-vm {result.nonce} whole" for line in result.kmsg):
+        result.complaints.append("the guest's log is not whole")
     tainted = text("tainted").strip()
     if not tainted.isdecimal():
         result.complaints.append("the guest told no taint flags")
@@ -144,7 +146,7 @@ def run(job: Job) -> Result:
         result = Result(directory, nonce, qemu.run(machine))
         result.console = (directory / "console.log").read_text(errors="replace")
         judge(result, share)
-        (directory / "dmesg").write_text(result.dmesg)
+        (directory / "dmesg").write_text("".join(f"{line}\n" for line in result.kmsg))
         shutil.copytree(share / "programs", directory / "programs", dirs_exist_ok=True)
     return result
 

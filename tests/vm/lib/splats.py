@@ -2,6 +2,7 @@
 """Finds the kernel's complaints in its log."""
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 SPLAT = re.compile(
@@ -22,14 +23,30 @@ def read_allow(path: Path) -> list[re.Pattern]:
     return [re.compile(line) for line in lines if line]
 
 
-def kernel_lines(dmesg: str) -> list[str]:
-    """What the kernel itself said, of `dmesg --raw`; user space writes under other facilities."""
+@dataclass(frozen=True)
+class Line:
+    """A record of /dev/kmsg."""
+
+    facility: int
+    seconds: float
+    text: str
+
+    def __str__(self) -> str:
+        return f"[{self.seconds:12.6f}] {self.text}"
+
+
+def read_kmsg(text: str) -> list[Line]:
+    """What was read from /dev/kmsg: "PRIORITY,SEQUENCE,MICROSECONDS,FLAGS;TEXT" and, indented, a record's variables."""
     lines = []
-    for line in dmesg.splitlines():
-        found = re.match(r"<(\d+)>(.*)", line)
-        if not found or int(found.group(1)) >> 3 == KERNEL:
-            lines.append(found.group(2) if found else line)
+    for line in text.splitlines():
+        if found := re.match(r"(\d+),\d+,(\d+),[^;]*;(.*)", line):
+            lines.append(Line(int(found.group(1)) >> 3, int(found.group(2)) / 1e6, found.group(3)))
     return lines
+
+
+def complaints(lines: list[Line], allow: list[re.Pattern] = ()) -> list[str]:
+    """What the kernel itself complained of; user space writes to its log under other facilities."""
+    return find([str(line) for line in lines if line.facility == KERNEL], allow)
 
 
 def find(lines: list[str], allow: list[re.Pattern] = ()) -> list[str]:
@@ -42,13 +59,14 @@ def taints(value: int) -> list[str]:
     return [meaning for bit, meaning in TAINT.items() if value >> bit & 1]
 
 
-def divide(dmesg: str, nonce: str) -> dict[str, str]:
-    """The parts of a raw log between the marks of guest/run, by name; "" is what came before the first."""
-    parts: dict[str, list[str]] = {"": []}
+def divide(lines: list[Line], nonce: str) -> dict[str, list[Line]]:
+    """The lines by the program of the list that ran, by the marks of guest/run; "" while none did."""
+    parts: dict[str, list[Line]] = {"": []}
     name = ""
-    mark = re.compile(rf"llp-vm {re.escape(nonce)} begin (\S+)$")
-    for line in dmesg.splitlines():
-        if found := mark.search(line):
-            name = found.group(1)
+    mark = re.compile(rf"llp-vm {re.escape(nonce)} (begin|end) (\S+)$")
+    for line in lines:
+        found = mark.match(line.text) if line.facility != KERNEL else None
+        if found:
+            name = found.group(2) if found.group(1) == "begin" else ""
         parts.setdefault(name, []).append(line)
-    return {name: "\n".join(lines) for name, lines in parts.items()}
+    return parts

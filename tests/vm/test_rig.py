@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The rig's own tests: it must not call anything passed that was not."""
+
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+
+from harness.case import FAILED, PASSED  # noqa: E402
+from lib import check, debs, guest, initramfs, kernels, splats  # noqa: E402
+
+KERNEL = "6.1"
+WARNING = "WARNING: CPU: 0 PID: 1 at x.c:1 f+0x1/0x2"
+
+
+# ---- without a guest
+
+
+def line(text, facility=0):
+    return splats.Line(facility, 1.0, text)
+
+
+@pytest.mark.parametrize("text", [
+    WARNING, "BUG: kernel NULL pointer dereference, address: 8", "Oops: 0002 [#1] PREEMPT SMP",
+    "BUG: KASAN: slab-out-of-bounds in f", "INFO: task bash:1 blocked for more than 120 seconds.",
+    "WARNING: possible circular locking dependency detected", "refcount_t: underflow; use-after-free.",
+    "watchdog: BUG: soft lockup - CPU#1 stuck for 26s!", "rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:",
+    "BUG: sleeping function called from invalid context at x.c:1", "list_del corruption. next is wrong"])
+def test_complaints_are_found(text):
+    assert splats.complaints([line(text)])
+
+
+@pytest.mark.parametrize("text", ["llp_testtty: module verification failed: signature missing", "systemd[1]: started",
+                                  "Warning: unable to open an initial console.", "debug: ok"])
+def test_other_lines_are_none(text):
+    assert not splats.complaints([line(text)])
+
+
+def test_what_user_space_writes_is_no_complaint():
+    assert not splats.complaints([line(WARNING, facility=1)])
+
+
+def test_allowed_noise(tmp_path):
+    allow = tmp_path / "allow"
+    allow.write_text("# why\nx\\.c:1\n")
+    assert not splats.complaints([line(WARNING)], splats.read_allow(allow))
+    assert splats.complaints([line(WARNING.replace("x.c", "y.c"))], splats.read_allow(allow))
+
+
+def test_kmsg_records():
+    lines = splats.read_kmsg("4,10,1500000,-;WARNING: a;b\n SUBSYSTEM=tty\n12,11,2000000,-;said\n")
+    assert lines == [splats.Line(0, 1.5, "WARNING: a;b"), splats.Line(1, 2.0, "said")]
+
+
+def test_log_is_divided_by_the_runs_own_marks():
+    lines = [line("boot"), line("llp-vm N begin a", 1), line("in a"), line("llp-vm X begin b", 1), line("still a"),
+             line("llp-vm N begin c"), line("llp-vm N end a", 1), line("between")]
+    parts = splats.divide(lines, "N")
+    assert [entry.text for entry in parts["a"] if entry.facility == 0] == ["in a", "still a", "llp-vm N begin c"]
+    assert "between" in [entry.text for entry in parts[""]] and set(parts) == {"", "a"}
+
+
+def test_taint_flags():
+    assert splats.taints(4096 | 8192) == []
+    assert splats.taints(512 | 128) == ["the kernel died", "a warning"]
+
+
+def test_cpio_is_what_cpio_reads(tmp_path):
+    archive = initramfs.Archive()
+    archive.add("d", 0o40755)
+    archive.add("d/f", 0o100644, b"12345")
+    archive.add("d/g", 0o100644, b"")
+    (tmp_path / "a").write_bytes(archive.end())
+    said = subprocess.run(["/bin/busybox", "cpio", "-idm", "-F", "a"], cwd=tmp_path, capture_output=True, check=False)
+    assert said.returncode == 0 and (tmp_path / "d/f").read_bytes() == b"12345" and (tmp_path / "d/g").exists()
+
+
+def test_modules_are_loaded_after_what_they_need(tmp_path):
+    (tmp_path / "modules.dep").write_text("k/a.ko: k/b-c.ko.xz k/d.ko\nk/b-c.ko.xz: k/d.ko\nk/d.ko:\n")
+    (tmp_path / "modules.builtin").write_text("k/e.ko\n")
+    names = [initramfs.key(path.name) for path in initramfs.in_order(tmp_path, ("b_c", "a", "e"))]
+    assert names == ["d", "b_c", "a"]
+    with pytest.raises(kernels.RigError, match="no module z"):
+        initramfs.in_order(tmp_path, ("z",))
+
+
+def test_list_is_read(tmp_path):
+    path = tmp_path / "none"
+    path.write_text("# comment\n\na 10 - true\nb-1  20  x,y  prog -v 'a b'\n")
+    assert check.read_list(path) == [guest.Program("a", 10, "-", "true"), guest.Program("b-1", 20, "x,y", "prog -v 'a b'")]
+    for wrong in ("a ten - true\n", "a 10 -\n", "A/b 10 - true\n", "a 1 - true\na 1 - true\n"):
+        path.write_text(wrong)
+        with pytest.raises(check.RigError):
+            check.read_list(path)
+
+
+def test_every_list_of_the_tree_is_read():
+    assert check.lists()
+    for path in check.lists().values():
+        assert check.read_list(path)
+
+
+def test_apt_output_is_understood(monkeypatch):
+    said = {"policy": "a:\n  Installed: (none)\n  Candidate: 1.2\n  Version table:\nb:\n  Installed: 1\n  Candidate: (none)\n",
+            "depends": "m\n  Depends: linux-image-1\n |Depends: linux-image-1-unsigned\n  Depends: <initramfs>\n"}
+
+    def fake(*command, cwd=None):
+        return subprocess.CompletedProcess(command, 0, said[command[1]], "")
+    monkeypatch.setattr(debs, "apt", fake)
+    assert debs.candidates(["a", "b"]) == {"a": "1.2"}
+    assert debs.depends({"m"}, r"linux-image-(?!.*-unsigned$)") == {"m", "linux-image-1"}
+
+
+def judged(share, **files):
+    """What is made of the files that a guest left."""
+    for name, text in files.items():
+        (share / name).write_text(text)
+    result = guest.Result(share, "N", in_time=True)
+    guest.judge(result, share)
+    return result
+
+
+WHOLE = "12,9,2000000,-;llp-vm N whole\n"
+
+
+def test_verdict_needs_the_runs_own_word(tmp_path):
+    assert judged(tmp_path).exit_status == guest.DIED
+    assert judged(tmp_path, status="0").exit_status == guest.DIED
+    assert judged(tmp_path, status="M 0").exit_status == guest.DIED
+    assert judged(tmp_path, status="N 0", tainted="12288", kmsg=WHOLE).exit_status == 0
+    assert judged(tmp_path, status="N 5", tainted="12288", kmsg=WHOLE).exit_status == 5
+
+
+def test_log_must_be_whole(tmp_path):
+    assert judged(tmp_path, status="N 0", tainted="0", kmsg="").exit_status == guest.SPLAT
+    assert judged(tmp_path, status="N 0", tainted="0", kmsg=WHOLE.replace("N", "M")).exit_status == guest.SPLAT
+
+
+def test_warning_that_is_not_in_the_log_still_fails(tmp_path):
+    assert judged(tmp_path, status="N 0", tainted="512", kmsg=WHOLE).exit_status == guest.SPLAT
+    assert judged(tmp_path, status="N 0", tainted="", kmsg=WHOLE).exit_status == guest.SPLAT
+
+
+# ---- with a guest
+
+
+def vm(*command, timeout=300, **options):
+    words = [word for key, value in options.items() for word in (f"--{key}", str(value))]
+    return subprocess.run([HERE / "vm", "run", "--kernel", KERNEL, "--source", "tests/kmod", "--timeout", str(timeout),
+                           *words, "--", *command], capture_output=True, text=True, check=False)
+
+
+def test_status_and_output_are_the_commands(tmp_path):
+    mark = tmp_path / "mark"
+    said = vm("sh", "-c", f"echo to stdout; echo to stderr >&2; pwd; uname -r; touch {mark}; exit 7")
+    assert said.returncode == 7
+    text = said.stdout.splitlines()
+    assert text[:3] == ["to stdout", "to stderr", str(Path.cwd())] and text[3].startswith(KERNEL)
+    assert not mark.exists()
+
+
+# Everything a noisy or broken command can write to where people look for results.
+NOISE = r"""
+for to in /dev/kmsg /dev/console /dev/stdout /dev/stderr; do
+  printf '%s\n' "WARNING: from user space" "0 0" "status 0" "ok 1 - all" "1..1" > $to
+done
+"""
+
+
+def test_noise_is_neither_a_pass_nor_a_complaint():
+    said = vm("bash", "-c", f"{NOISE} exit 0")
+    assert said.returncode == 0, said.stderr
+    said = vm("bash", "-c", f"{NOISE} echo 0 > /run/llp-vm/status; sync; /bin/busybox reboot -f")
+    assert said.returncode == guest.DIED
+
+
+def test_warning_fails_a_run_that_else_passes():
+    said = vm("sh", "-c", "modprobe llp_splat && rmmod llp_splat")
+    assert said.returncode == guest.SPLAT and "llp_splat_init" in said.stderr
+
+
+def test_kernel_that_dies_is_reported():
+    said = vm("modprobe", "llp_splat", "do=oops")
+    assert said.returncode == guest.DIED and "NULL pointer" in said.stderr
+
+
+def test_time_is_bounded(tmp_path):
+    begin = time.monotonic()
+    said = vm("sleep", "3600", timeout=15, log=tmp_path)
+    assert said.returncode == guest.TIMEOUT
+    assert time.monotonic() - begin < 600
+    assert "Linux version" in (tmp_path / "console.log").read_text()
+
+
+def test_list_of_programs(tmp_path):
+    """One boot of programs that end in every way."""
+    noise = shlex.quote(NOISE)
+    programs = [
+        guest.Program("good", 60, "-", "echo 1..1; echo ok 1 a"),
+        guest.Program("status", 60, "-", "echo 1..1; echo ok 1 a; exit 3"),
+        guest.Program("silent", 60, "-", "true"),
+        guest.Program("noisy", 60, "-", f"bash -c {noise}"),
+        guest.Program("warns", 60, "llp_splat", "echo 1..1; echo ok 1 a"),
+        guest.Program("hangs", 5, "-", "echo 1..1; echo ok 1 a; sleep 3600"),
+        guest.Program("unloadable", 60, "llp_none", "echo 1..1; echo ok 1 a"),
+        guest.Program("after", 60, "-", "echo 1..1; echo ok 1 a"),
+        guest.Program("dies", 60, "-", "echo 1..1; echo ok 1 a; modprobe llp_splat do=panic"),
+        guest.Program("never", 60, "-", "echo 1..1; echo ok 1 a"),
+    ]
+    job = guest.Job(kernels.fetch(KERNEL), programs=programs, timeout=300, sources=("tests/kmod",), log=tmp_path / "log")
+    cases = check.run(job)
+    failed = {name: " ".join(case.detail for case in found if case.outcome == FAILED) for name, found in cases.items()}
+    assert failed["good"] == "" and len(cases["good"]) == 2
+    assert failed["status"] == "exit status 3"
+    assert "no plan" in failed["silent"]
+    assert "plan" in failed["noisy"] or "number" in failed["noisy"]
+    assert "llp_splat_init" in failed["warns"]
+    assert "the time was up" in failed["hangs"]
+    assert "cannot be loaded" in failed["unloadable"]
+    assert failed["after"] == ""
+    assert "died while it ran" in failed["dies"] and "asked for" in failed["dies"]
+    assert "died before it" in failed["never"]
+    assert cases["guest"][0].outcome == FAILED
+    assert [case.outcome for case in cases["good"]] == [PASSED, PASSED]
