@@ -259,6 +259,9 @@ struct llp_ioc_file {
 #define LLP_FILE_EXPECTS	0x02	/* expects the reply to its next or last write */
 #define LLP_FILE_FLOW		0x04	/* takes records */
 #define LLP_FILE_UNREADY	0x08	/* holds the role, but takes nothing: LLP_IOC_READY */
+#define LLP_FILE_WITHDRAWABLE	0x10	/* the last write has put no block on the wire yet:
+					 * LLP_IOC_ABORT ends it with LLP_OUTCOME_NOT_SENT
+					 */
 
 /**
  * struct llp_ioc_lost - received bytes that belonged to no message
