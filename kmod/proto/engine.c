@@ -251,6 +251,14 @@ void llp_set_ready(struct llp_engine *e, struct llp_io *io, u32 ready)
 		ops_of(e)->ready(e, io, before);
 }
 
+int llp_set_flow(struct llp_engine *e, bool on)
+{
+	if (e->rx.begun || e->rx.coming || e->rx.fill)
+		return -EBUSY;
+	e->p.flow = on;
+	return 0;
+}
+
 bool llp_can_submit(const struct llp_engine *e, u32 flags)
 {
 	if (!(flags & LLP_SUBMIT_REPLY) && e->exch.state != LLP_X_IDLE)

@@ -267,6 +267,14 @@ void llp_timeout(struct llp_engine *e, struct llp_io *io);
 void llp_set_ready(struct llp_engine *e, struct llp_io *io, u32 ready);
 
 /**
+ * llp_set_flow() - parameter "flow", between messages
+ * @on: pass text on before the message is complete
+ *
+ * Return: 0; -EBUSY something is being received; nothing was changed then.
+ */
+int llp_set_flow(struct llp_engine *e, bool on);
+
+/**
  * llp_submit() - send a message
  * @id: the caller's name for it, not 0, not in use
  * @len: its length; io->text(id) gives the bytes until LLP_EV_DONE

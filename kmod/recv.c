@@ -1,0 +1,417 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Received messages: who gets them, how they wait, what a reader does with
+ * them, and when they are acknowledged.
+ */
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "line.h"
+
+struct llp_in *llp_in_new(u32 size, gfp_t gfp)
+{
+	struct llp_in *m = kvmalloc(struct_size(m, text, size), gfp);
+
+	if (!m)
+		return NULL;
+	memset(m, 0, sizeof(*m));
+	INIT_LIST_HEAD(&m->node);
+	m->size = size;
+	return m;
+}
+
+void llp_in_free(struct llp_in *m)
+{
+	kvfree(m);
+}
+
+/* ---- readiness ---- */
+
+/* MLLP 1 has no word for "not now": a little more is kept than the line should hold. */
+static u32 slack(const struct llp_line *l)
+{
+	return l->protocol == LLP_PROTO_MLLP && l->params.release == 1 ? 2 : 1;
+}
+
+static bool has_room(const struct llp_line *l)
+{
+	return l->n_in < slack(l) * l->max_messages &&
+	       l->in_bytes < (u64)slack(l) * l->max_bytes;
+}
+
+/* A request whose first block is out: from now on its reply may come. */
+static bool reply_may_come(const struct llp_line *l)
+{
+	const struct llp_file *f = l->expect;
+
+	return f && f->expecting == LLP_EXPECTS_REPLY &&
+	       !llp_can_withdraw(&l->engine, f->expect_id);
+}
+
+u32 llp_recv_ready(const struct llp_line *l)
+{
+	bool taker = (l->receiver && !l->receiver->unready) || reply_may_come(l);
+	u32 ready = 0;
+
+	if (llp_flow_room(l))
+		ready |= LLP_READY_ROOM;
+	if (taker && has_room(l) && (!l->flow || ready))
+		ready |= LLP_READY_BID;
+	return ready;
+}
+
+/* ---- arrival ---- */
+
+/* The buffer that was filled, or a copy of the right size if it is much too large. */
+static struct llp_in *make(struct llp_line *l, const struct llp_event *ev)
+{
+	struct llp_in *m = NULL;
+
+	if (!l->rx)
+		return NULL;
+	if (ev->len < l->rx->size / 2 || l->rx->size <= LLP_RX_SIZE) {
+		m = llp_in_new(ev->len, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+		if (m)
+			memcpy(m->text, l->rx->text, ev->len);
+	}
+	if (!m) {
+		m = l->rx;
+		llp_glue_take_rx(l);
+	}
+	m->id = ev->id;
+	m->len = ev->len;
+	m->flags = ev->flags & (LLP_MSG_REPLY | LLP_MSG_ACK | LLP_MSG_LATE | LLP_MSG_REPEAT);
+	m->reply_to = ev->reply_to;
+	m->check = ev->check;
+	m->time = l->io.now;
+	m->pending = ev->flags & LLP_END_PENDING;
+	m->undecided = true;
+	return m;
+}
+
+static void account(struct llp_line *l, const struct llp_in *m)
+{
+	l->n_in++;
+	l->in_bytes += m->size;
+}
+
+static void drop(struct llp_line *l, struct llp_in *m)
+{
+	l->n_in--;
+	l->in_bytes -= m->size;
+	list_del(&m->node);
+	llp_in_free(m);
+}
+
+static bool is_reply_for(const struct llp_file *f, const struct llp_in *m)
+{
+	return f->expecting != LLP_EXPECTS_NOTHING && (m->flags & LLP_MSG_REPLY) &&
+	       m->reply_to == f->expect_id;
+}
+
+/* Return: false: that transmission is over, and the message void. */
+static bool accept(struct llp_file *f, struct llp_in *m, enum llp_decision d)
+{
+	struct llp_line *l = f->line;
+	enum llp_settled s;
+
+	if (!m->undecided)
+		return true;
+	m->undecided = false;
+	m->pending = false;
+	if (!l->up)
+		return true;
+	s = llp_verdict(&l->engine, &l->io, m->id, d);
+	if (s == LLP_GONE)
+		return false;
+	if (is_reply_for(f, m))
+		f->got = true;
+	return true;
+}
+
+/* The expectation is over when its reply was accepted and read. */
+void llp_recv_expect_over(struct llp_file *f)
+{
+	if (f->expecting == LLP_EXPECTS_ENDED && f->got && list_empty(&f->replies))
+		f->expecting = LLP_EXPECTS_NOTHING;
+}
+
+/* A message is whole. */
+void llp_recv_ended(struct llp_line *l, const struct llp_event *ev)
+{
+	struct llp_file *f = NULL;
+	struct list_head *queue;
+	struct llp_in *m;
+
+	if (ev->flags & LLP_END_EMPTY) {
+		llp_flow_ended(l, ev);
+		return;
+	}
+	if ((ev->flags & LLP_END_REPLY) && l->expect && l->expect->expect_id == ev->reply_to &&
+	    l->expect->expecting == LLP_EXPECTS_REPLY && !l->flow) {
+		f = l->expect;
+		queue = &f->replies;
+	} else if (l->receiver && !l->receiver->unready) {
+		f = l->receiver;
+		queue = &l->in;
+		if (l->flow) {
+			llp_flow_ended(l, ev);
+			return;
+		}
+		/* Its text went past while records were being turned off. */
+		if (l->engine_flow)
+			f = NULL;
+		/* Where a bid could be refused, what began is kept. */
+		if (l->protocol != LLP_PROTO_X328 && !has_room(l))
+			f = NULL;
+	}
+	m = f ? make(l, ev) : NULL;
+	if (!m) {
+		llp_verdict(&l->engine, &l->io, ev->id, LLP_REJECT);
+		return;
+	}
+	account(l, m);
+	list_add_tail(&m->node, queue);
+	l->changed = true;
+	if (f->policy == LLP_POLICY_ARRIVAL && !accept(f, m, LLP_ACCEPT))
+		drop(l, m);
+}
+
+static struct llp_in *find(struct list_head *queue, u32 id)
+{
+	struct llp_in *m;
+
+	list_for_each_entry(m, queue, node)
+		if (m->id == id && m->pending)
+			return m;
+	return NULL;
+}
+
+/* Message @ev->id is void, unless it was accepted: then only its acknowledgement is. */
+void llp_recv_cancelled(struct llp_line *l, const struct llp_event *ev)
+{
+	struct llp_in *m = find(&l->in, ev->id);
+	struct llp_file *f;
+
+	list_for_each_entry(f, &l->files, node) {
+		if (!m)
+			m = find(&f->replies, ev->id);
+		if (f->taken && f->taken->id == ev->id && f->taken->pending)
+			f->taken->gone = true;
+		if (f->hand && f->hand->id == ev->id) {
+			drop(l, f->hand);
+			f->hand = NULL;
+		}
+	}
+	if (m)
+		drop(l, m);
+	l->changed = true;
+}
+
+/* ---- reading ---- */
+
+/**
+ * llp_recv_role() - the file takes the receiving role
+ * @f: file
+ *
+ * Return: 0 (it may have had it), or -EBUSY.
+ */
+int llp_recv_role(struct llp_file *f)
+{
+	struct llp_line *l = f->line;
+
+	if (l->receiver == f)
+		return 0;
+	if (l->receiver)
+		return -EBUSY;
+	l->receiver = f;
+	f->unready = false;
+	l->changed = true;
+	llp_glue_begin(l);
+	llp_glue_settle(l);
+	return 0;
+}
+
+/* What read() would return now, or NULL. */
+struct llp_in *llp_recv_next(struct llp_file *f)
+{
+	struct list_head *queue = f->expecting ? &f->replies : &f->line->in;
+
+	return list_first_entry_or_null(queue, struct llp_in, node);
+}
+
+/* The reader copies it; nobody else sees it meanwhile. */
+void llp_recv_take(struct llp_file *f, struct llp_in *m)
+{
+	list_del_init(&m->node);
+	f->taken = m;
+}
+
+static void put_back(struct llp_file *f, struct llp_in *m)
+{
+	struct llp_line *l = f->line;
+
+	list_move(&m->node, is_reply_for(f, m) ? &f->replies : &l->in);
+	l->changed = true;
+}
+
+/* It could not be copied: it stays. */
+void llp_recv_untake(struct llp_file *f)
+{
+	struct llp_in *m = f->taken;
+
+	f->taken = NULL;
+	if (m->gone)
+		drop(f->line, m);
+	else
+		put_back(f, m);
+	llp_glue_begin(f->line);
+	llp_glue_settle(f->line);
+}
+
+static void remember(struct llp_file *f, const struct llp_in *m)
+{
+	f->last = (struct llp_ioc_message) {
+		.which = LLP_WHICH_READ, .id = m->id, .len = m->len,
+		.flags = m->flags, .reply_to = m->reply_to, .check = m->check, .time = m->time,
+	};
+	f->read_ids[f->read_at++ % LLP_READ_IDS] = m->id;
+}
+
+/**
+ * llp_recv_taken() - it was copied: accept it, if the policy says so
+ * @f: file
+ *
+ * Return: whether the copy is good; else it is void and the sender will send
+ * it again.
+ */
+bool llp_recv_taken(struct llp_file *f)
+{
+	struct llp_line *l = f->line;
+	struct llp_in *m = f->taken;
+	bool good = true;
+
+	f->taken = NULL;
+	llp_glue_begin(l);
+	if (m->gone) {
+		good = false;
+	} else if (f->policy != LLP_POLICY_COMMIT) {
+		good = accept(f, m, LLP_ACCEPT);
+	}
+	if (good)
+		remember(f, m);
+	if (good && m->pending && !f->hand)
+		f->hand = m;
+	else
+		drop(l, m);
+	llp_recv_expect_over(f);
+	llp_glue_settle(l);
+	return good;
+}
+
+/* ---- verdicts ---- */
+
+static bool was_read(const struct llp_file *f, u32 id)
+{
+	u32 i;
+
+	for (i = 0; i < LLP_READ_IDS; i++)
+		if (id && f->read_ids[i] == id)
+			return true;
+	return false;
+}
+
+/**
+ * llp_recv_verdict() - LLP_IOC_VERDICT
+ * @f: file
+ * @v: verdict; its @settled is set
+ *
+ * Return: 0 or -EINVAL.
+ */
+int llp_recv_verdict(struct llp_file *f, struct llp_ioc_verdict *v)
+{
+	bool accepted = v->verdict == LLP_VERDICT_ACCEPT || v->verdict == LLP_VERDICT_ANSWER;
+	struct llp_line *l = f->line;
+	struct llp_in *m = f->hand;
+
+	if (v->verdict > LLP_VERDICT_FORGET || v->reserved || !was_read(f, v->id))
+		return -EINVAL;
+	if (!l->up) {
+		v->settled = LLP_SETTLED_GONE;
+		return 0;
+	}
+	llp_glue_begin(l);
+	v->settled = llp_verdict(&l->engine, &l->io, v->id, v->verdict);
+	if (v->id == f->last.id && (f->last.flags & LLP_MSG_REPLY) &&
+	    f->last.reply_to == f->expect_id && accepted && v->settled != LLP_GONE)
+		f->got = true;
+	if (m && m->id == v->id) {
+		f->hand = NULL;
+		drop(l, m);
+	}
+	llp_recv_expect_over(f);
+	l->changed = true;
+	llp_glue_settle(l);
+	return 0;
+}
+
+/* LLP_IOC_RELEASE; Return: 0, or -EINVAL: there is nothing to put back. */
+int llp_recv_release(struct llp_file *f)
+{
+	if (!f->hand)
+		return -EINVAL;
+	put_back(f, f->hand);
+	f->hand = NULL;
+	llp_glue_begin(f->line);
+	llp_glue_settle(f->line);
+	return 0;
+}
+
+/* The file gives the receiving role up, if it has it. */
+void llp_recv_leave(struct llp_file *f)
+{
+	struct llp_line *l = f->line;
+
+	if (l->receiver != f)
+		return;
+	if (l->flow)
+		llp_flow_set(f, false);
+	if (f->hand)
+		put_back(f, f->hand);
+	f->hand = NULL;
+	l->receiver = NULL;
+	l->changed = true;
+	llp_glue_begin(l);
+	llp_glue_settle(l);
+}
+
+/*
+ * The file goes. What is PENDING in its hands goes back to the head of the
+ * queue; a reply that only it waited for goes to the receiver, or is refused.
+ */
+void llp_recv_close(struct llp_file *f)
+{
+	struct llp_line *l = f->line;
+	struct llp_in *m, *next;
+	u32 i;
+
+	if (f->hand)
+		put_back(f, f->hand);
+	f->hand = NULL;
+	if (l->up && !llp_line_acknowledges(l)) {
+		/* Nobody will answer what it has read. */
+		for (i = 0; i < LLP_READ_IDS; i++)
+			if (f->read_ids[i])
+				llp_verdict(&l->engine, &l->io, f->read_ids[i], LLP_FORGET);
+	}
+	list_for_each_entry_safe(m, next, &f->replies, node) {
+		if (l->receiver && l->receiver != f && !l->flow) {
+			list_move_tail(&m->node, &l->in);
+			continue;
+		}
+		if (m->undecided && l->up)
+			llp_verdict(&l->engine, &l->io, m->id, LLP_REJECT);
+		drop(l, m);
+	}
+	llp_recv_leave(f);
+}

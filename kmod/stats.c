@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What people look at besides the engine's counters: turnaround, lost bytes. */
+#include <linux/log2.h>
+#include <linux/math64.h>
+
+#include "line.h"
+
+/* Frames that answer the frame before them. */
+#define ANSWERS	(BIT(LLP_FR_ACK) | BIT(LLP_FR_NAK) | BIT(LLP_FR_RINT) | BIT(LLP_FR_N) | \
+		 BIT(LLP_FR_CACK) | BIT(LLP_FR_CNAK))
+
+/* Every event of the engine passes here. */
+void llp_stats_event(struct llp_line *l, const struct llp_event *ev)
+{
+	if (ev->type == LLP_EV_FRAME && ev->out && (BIT(ev->frame) & ANSWERS))
+		l->answer_due = true;
+}
+
+/* The driver took bytes. */
+void llp_stats_written(struct llp_line *l)
+{
+	struct llp_ioc_turnaround *t = &l->turnaround;
+	u64 ns, us;
+
+	if (!l->answer_due)
+		return;
+	l->answer_due = false;
+	ns = llp_glue_now() - l->rx_at;
+	us = div_u64(ns, NSEC_PER_USEC);
+	t->count++;
+	t->sum += ns;
+	t->max = max(t->max, ns);
+	t->bucket[us ? min_t(u32, ilog2(us) + 1, LLP_BUCKETS - 1) : 0]++;
+}
+
+/* Copies the newest lost bytes that nobody fetched yet; Return: how many. */
+u32 llp_stats_fetch_lost(struct llp_line *l, u8 *to, u32 size)
+{
+	u32 n = min(size, l->lost_new), i;
+
+	lockdep_assert_held(&l->lock);
+	for (i = 0; i < n; i++)
+		to[i] = l->lost[(l->lost_at - n + i) % LLP_LOST_SIZE];
+	l->lost_new = 0;
+	return n;
+}
