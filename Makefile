@@ -95,7 +95,7 @@ format: ## Reformat C++ (kmod/ keeps the kernel's style by hand)
 	@git ls-files -z -- '*.c' '*.h' '*.cpp' '*.hpp' ':!kmod' ':!tests/kmod' | xargs -0 clang-format-19 -i
 
 .PHONY: module
-module: ## Compile the engine with the kernel's own build (KDIR=headers)
+module: ## Compile n_llp for the kernels whose headers are there (KDIR=headers)
 	@tools/dev/module $(KDIR)
 
 .PHONY: clean

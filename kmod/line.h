@@ -276,6 +276,8 @@ int llp_send_expect(struct llp_file *f, u32 what);
 void llp_send_fail_queued(struct llp_line *l);
 void llp_send_close(struct llp_file *f);
 u32 llp_send_waiting(struct llp_file *f);
+bool llp_send_withdrawable(struct llp_file *f);
+bool llp_send_can_withdraw(struct llp_file *f);
 
 /* note.c: results and notifications */
 void llp_note_add(struct llp_file *f, struct llp_note *n);
