@@ -7,6 +7,7 @@
 #include <linux/capability.h>
 #include <linux/module.h>
 #include <linux/poll.h>
+#include <linux/uaccess.h>
 
 #include "compat/compat.h"
 #include "line.h"
@@ -106,7 +107,18 @@ static __poll_t llp_tty_poll(struct tty_struct *tty, struct file *file, struct p
 
 static int llp_tty_ioctl(struct tty_struct *tty, unsigned int cmd, unsigned long arg)
 {
-	return n_tty_ioctl_helper(tty, cmd, arg);
+	struct llp_line *l = tty->disc_data;
+	struct llp_ioc_info info;
+
+	/* Tells who attached the tty which device that made. */
+	if (cmd != LLP_IOC_INFO)
+		return n_tty_ioctl_helper(tty, cmd, arg);
+	if (!l)
+		return -ENODEV;
+	mutex_lock(&l->lock);
+	llp_line_info(l, &info);
+	mutex_unlock(&l->lock);
+	return copy_to_user((void __user *)arg, &info, sizeof(info)) ? -EFAULT : 0;
 }
 
 struct tty_ldisc_ops llp_ldisc = {

@@ -337,7 +337,7 @@ struct llp_record {
 #define LLP_IOC_MAGIC		0xE1
 
 /*
- * LLP_IOC_INFO - tell about the line
+ * LLP_IOC_INFO - tell about the line. Works on the attached tty, too
  * LLP_IOC_FILE - tell about this open file; works when the line is gone, too
  */
 #define LLP_IOC_INFO		_IOR(LLP_IOC_MAGIC, 0x00, struct llp_ioc_info)
