@@ -127,13 +127,9 @@ Result<std::shared_ptr<Outgoing>> EngineCore::send(Bytes text, Kind kind, llp_ex
     ++next_id_;
   } while (next_id_ == 0 || outgoing_.contains(next_id_));
   auto item =
-      std::make_shared<EngineOutgoing>(executor_, weak_from_this(), next_id_, std::move(text), kind, expect);
-  switch (shell_.check(item->text(), item->submit_flags())) {
-    case 0: break;
-    case -EMSGSIZE: return fail(Errc::too_large, "the message is longer than the line's protocol allows");
-    case -EILSEQ:
-      return fail(Errc::malformed, "the message holds a character that the line's protocol cannot carry");
-    default: return fail(Errc::invalid, "an empty message cannot be sent");
+      std::make_shared<OutgoingMessage>(executor_, weak_from_this(), next_id_, std::move(text), kind, expect);
+  if (auto error = text_error(shell_.check(item->text(), item->submit_flags()))) {
+    return std::unexpected(std::move(*error));
   }
   if (!up_) {
     if (kind == Kind::answer && was_up_) {
@@ -170,9 +166,9 @@ bool EngineCore::idle() const {
   return !writing_ && answers_.empty() && requests_.empty() && received_.count() == 0 && shell_.idle();
 }
 
-void EngineCore::abort_outgoing(EngineOutgoing& item) noexcept {
+void EngineCore::abort_outgoing(OutgoingMessage& item) noexcept {
   const auto held = item.shared_from_this();
-  if (item.state == EngineOutgoing::State::queued) {
+  if (item.state == OutgoingMessage::State::queued) {
     std::erase(item.kind() == Kind::answer ? answers_ : requests_, held);
     finish(held, not_sent(LLP_CAUSE_ABORTED));
   } else if (!closed_) {
@@ -181,7 +177,7 @@ void EngineCore::abort_outgoing(EngineOutgoing& item) noexcept {
   settle();
 }
 
-bool EngineCore::can_withdraw_outgoing(const EngineOutgoing& item) const noexcept {
+bool EngineCore::can_withdraw_outgoing(const OutgoingMessage& item) const noexcept {
   return !closed_ && shell_.can_withdraw(item.id());
 }
 
@@ -217,7 +213,7 @@ void EngineCore::close() {
   const auto left = std::exchange(outgoing_, {});
   for (const auto& [id, item] : left) {
     item->set_done(
-        not_sent(item->state == EngineOutgoing::State::queued ? LLP_CAUSE_ABORTED : LLP_CAUSE_HANGUP));
+        not_sent(item->state == OutgoingMessage::State::queued ? LLP_CAUSE_ABORTED : LLP_CAUSE_HANGUP));
   }
   static_cast<void>(received_.clear_queue());
   received_.cancel_all(LLP_CAUSE_HANGUP);
@@ -314,7 +310,7 @@ std::span<const std::uint8_t> EngineCore::engine_text(std::uint32_t id) noexcept
 }
 
 // An answer went out, or never will: it was the oldest accepted message's.
-void EngineCore::answered(EngineOutgoing& item) {
+void EngineCore::answered(OutgoingMessage& item) {
   if (item.kind() != Kind::answer || std::exchange(item.answered, true)) return;
   const auto it = std::ranges::find(serving_, true, &Served::answering);
   if (it != serving_.end()) serving_.erase(it);
@@ -326,18 +322,18 @@ void EngineCore::not_serving(MessageId id) {
 
 // ---- sending ----
 
-void EngineCore::finish(const std::shared_ptr<EngineOutgoing>& item, SendResult result) {
+void EngineCore::finish(const std::shared_ptr<OutgoingMessage>& item, SendResult result) {
   outgoing_.erase(item->id());
   answered(*item);
   item->set_done(result);
 }
 
-void EngineCore::fail_queued(std::deque<std::shared_ptr<EngineOutgoing>>& queue, SendResult result) {
+void EngineCore::fail_queued(std::deque<std::shared_ptr<OutgoingMessage>>& queue, SendResult result) {
   const auto items = std::exchange(queue, {});
   for (const auto& item : items) finish(item, result);
 }
 
-std::shared_ptr<EngineOutgoing> EngineCore::next_to_send() const {
+std::shared_ptr<OutgoingMessage> EngineCore::next_to_send() const {
   const auto& queue = answers_.empty() ? requests_ : answers_;
   if (queue.empty() || !shell_.can_submit(queue.front()->submit_flags())) return nullptr;
   return queue.front();
@@ -352,7 +348,7 @@ void EngineCore::pump() {
     if (err == -EBUSY) return;
     (item->kind() == Kind::answer ? answers_ : requests_).pop_front();
     if (err == 0) {
-      if (item->state == EngineOutgoing::State::queued) item->state = EngineOutgoing::State::submitted;
+      if (item->state == OutgoingMessage::State::queued) item->state = OutgoingMessage::State::submitted;
       item->expires = LLP_NEVER;
     } else {
       finish(item, not_sent(cause_of(err)));
@@ -473,7 +469,7 @@ void EngineCore::deadlines_passed() {
   }
   if (stop_at_ <= now) rested_.notify();
   for (auto* queue : {&answers_, &requests_}) {
-    std::vector<std::shared_ptr<EngineOutgoing>> expired;
+    std::vector<std::shared_ptr<OutgoingMessage>> expired;
     for (const auto& item : *queue) {
       if (item->expires <= now) expired.push_back(item);
     }

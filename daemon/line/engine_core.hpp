@@ -58,8 +58,8 @@ class EngineCore final : public EngineShell::Sink,
   void engine_message(const llp_event& event, std::span<const std::uint8_t> text) noexcept override;
   std::span<const std::uint8_t> engine_text(std::uint32_t id) noexcept override;
   // OutgoingOwner
-  void abort_outgoing(EngineOutgoing& item) noexcept override;
-  bool can_withdraw_outgoing(const EngineOutgoing& item) const noexcept override;
+  void abort_outgoing(OutgoingMessage& item) noexcept override;
+  bool can_withdraw_outgoing(const OutgoingMessage& item) const noexcept override;
   void reply_taken() noexcept override { settle(); }
 
   static asio::awaitable<void> connection_loop(Self self);
@@ -76,9 +76,9 @@ class EngineCore final : public EngineShell::Sink,
   void settle();
   void update_ready();
   void pump();
-  [[nodiscard]] std::shared_ptr<EngineOutgoing> next_to_send() const;
-  void finish(const std::shared_ptr<EngineOutgoing>& item, SendResult result);
-  void fail_queued(std::deque<std::shared_ptr<EngineOutgoing>>& queue, SendResult result);
+  [[nodiscard]] std::shared_ptr<OutgoingMessage> next_to_send() const;
+  void finish(const std::shared_ptr<OutgoingMessage>& item, SendResult result);
+  void fail_queued(std::deque<std::shared_ptr<OutgoingMessage>>& queue, SendResult result);
   void flush_disconnect();
   void drop_connection();
   void set_alarm();
@@ -90,7 +90,7 @@ class EngineCore final : public EngineShell::Sink,
   [[nodiscard]] bool hold_back() const;
   [[nodiscard]] bool acknowledges() const;
   [[nodiscard]] std::uint64_t reconnect_limit() const;
-  void answered(EngineOutgoing& item);
+  void answered(OutgoingMessage& item);
   void not_serving(MessageId id);
 
   asio::any_io_executor executor_;
@@ -107,8 +107,8 @@ class EngineCore final : public EngineShell::Sink,
     bool answering;
   };
   std::deque<Served> serving_;  // HLLP, MLLP 1: not answered yet, oldest first
-  std::map<MessageId, std::shared_ptr<EngineOutgoing>> outgoing_;   // all that are not done
-  std::deque<std::shared_ptr<EngineOutgoing>> answers_, requests_;  // not submitted yet
+  std::map<MessageId, std::shared_ptr<OutgoingMessage>> outgoing_;   // all that are not done
+  std::deque<std::shared_ptr<OutgoingMessage>> answers_, requests_;  // not submitted yet
   MessageId next_id_ = 0;
   MessageId arriving_ = 0;  // begun, not ended; 0: none
   std::uint64_t begins_ = 0, begins_seen_ = 0;

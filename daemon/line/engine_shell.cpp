@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t kRxStart = 4096;
 // A buffer that a long message left behind goes back.
-constexpr std::size_t kRxKeep = 256 * 1024;
+constexpr std::size_t kRxKeep = std::size_t{256} * 1024;
 
 // What the longest message allowed may take while it is received: the text
 // checked so far and one block with its frame.
@@ -152,9 +152,10 @@ void EngineShell::abort_rx() {
   llp_abort_rx(engine_.get(), &io);
 }
 
-int EngineShell::check(std::span<const std::uint8_t> text, std::uint32_t flags) const {
+int check_text(llp_protocol protocol, const llp_params& params, std::span<const std::uint8_t> text,
+               std::uint32_t flags) {
   if (text.empty()) return -EINVAL;
-  if (text.size() > params_.max_message) return -EMSGSIZE;
+  if (text.size() > params.max_message) return -EMSGSIZE;
   // A station of its own that nobody hears: the protocol itself is asked.
   const auto probe = std::make_unique<llp_engine>();
   std::uint8_t none = 0;
@@ -167,7 +168,7 @@ int EngineShell::check(std::span<const std::uint8_t> text, std::uint32_t flags) 
   };
   io.event = [](void*, const llp_event*) {};
   io.ctx = &text;
-  llp_engine_init(probe.get(), protocol_, &params_, 0);
+  llp_engine_init(probe.get(), protocol, &params, 0);
   llp_connected(probe.get(), &io);
   const int err = llp_submit(probe.get(), &io, 1, static_cast<std::uint32_t>(text.size()), flags);
   return err == -EILSEQ || err == -EMSGSIZE || err == -EINVAL ? err : 0;

@@ -14,6 +14,11 @@
 
 namespace llp::line {
 
+// What llp_submit() of a station at rest says to this text: 0, -EMSGSIZE,
+// -EILSEQ, -EINVAL.
+[[nodiscard]] int check_text(llp_protocol protocol, const llp_params& params,
+                             std::span<const std::uint8_t> text, std::uint32_t flags);
+
 class EngineShell {
  public:
   // What the engine reports. Called from within the calls below; must not call
@@ -57,9 +62,9 @@ class EngineShell {
   [[nodiscard]] const llp_params& params() const { return params_; }
   [[nodiscard]] llp_protocol protocol() const { return protocol_; }
 
-  // What llp_submit() of a station at rest says to this text: 0, -EMSGSIZE,
-  // -EILSEQ, -EINVAL.
-  [[nodiscard]] int check(std::span<const std::uint8_t> text, std::uint32_t flags) const;
+  [[nodiscard]] int check(std::span<const std::uint8_t> text, std::uint32_t flags) const {
+    return check_text(protocol_, params_, text, flags);
+  }
 
   // Bytes held for what is being received.
   [[nodiscard]] std::size_t memory() const { return rx_.capacity(); }

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 namespace llp::line {
@@ -33,30 +34,40 @@ Error exchange_error(SendResult result) {
                fmt::format("{} ({})", llp_cause_name(result.cause), llp_outcome_name(result.outcome)), 0};
 }
 
-std::uint32_t EngineOutgoing::submit_flags() const noexcept {
+std::optional<Error> text_error(int checked) {
+  switch (checked) {
+    case 0: return std::nullopt;
+    case -EMSGSIZE: return Error{Errc::too_large, "the message is longer than the line's protocol allows", 0};
+    case -EILSEQ:
+      return Error{Errc::malformed, "the message holds a character that the line's protocol cannot carry", 0};
+    default: return Error{Errc::invalid, "an empty message cannot be sent", 0};
+  }
+}
+
+std::uint32_t OutgoingMessage::submit_flags() const noexcept {
   if (kind_ == Kind::answer) return LLP_SUBMIT_REPLY;
   if (expect_ == LLP_EXPECT_NONE) return LLP_SUBMIT_EXPECT_NONE;
   return expect_ == LLP_EXPECT_OPTIONAL ? LLP_SUBMIT_EXPECT_OPT : 0;
 }
 
-bool EngineOutgoing::can_withdraw() const noexcept {
+bool OutgoingMessage::can_withdraw() const noexcept {
   if (state == State::queued) return true;
   const auto owner = owner_.lock();
   return state == State::submitted && owner && owner->can_withdraw_outgoing(*this);
 }
 
-void EngineOutgoing::abort() noexcept {
+void OutgoingMessage::abort() noexcept {
   const auto owner = owner_.lock();
   if (state != State::done && owner) owner->abort_outgoing(*this);
 }
 
-void EngineOutgoing::set_sent(SendResult result) {
+void OutgoingMessage::set_sent(SendResult result) {
   if (sent_) return;
   sent_ = result;
   changed_.notify();
 }
 
-void EngineOutgoing::set_done(SendResult result) {
+void OutgoingMessage::set_done(SendResult result) {
   if (done_) return;
   if (!sent_) sent_ = result;
   done_ = result;
@@ -65,21 +76,21 @@ void EngineOutgoing::set_done(SendResult result) {
   changed_.notify();
 }
 
-void EngineOutgoing::add_reply(Message reply) {
+void OutgoingMessage::add_reply(Message reply) {
   replies_.push_back(std::move(reply));
   changed_.notify();
 }
 
-void EngineOutgoing::drop_reply(MessageId id) {
+void OutgoingMessage::drop_reply(MessageId id) {
   std::erase_if(replies_, [id](const Message& m) { return m.id == id; });
 }
 
-asio::awaitable<SendResult> EngineOutgoing::wait_sent(std::shared_ptr<EngineOutgoing> self) {
+asio::awaitable<SendResult> OutgoingMessage::wait_sent(std::shared_ptr<OutgoingMessage> self) {
   while (!self->sent_) co_await self->changed_.wait();
   co_return *self->sent_;
 }
 
-asio::awaitable<Result<Message>> EngineOutgoing::wait_reply(std::shared_ptr<EngineOutgoing> self) {
+asio::awaitable<Result<Message>> OutgoingMessage::wait_reply(std::shared_ptr<OutgoingMessage> self) {
   while (self->replies_.empty() && !self->done_) co_await self->changed_.wait();
   if (!self->replies_.empty()) {
     Message reply = std::move(self->replies_.front());

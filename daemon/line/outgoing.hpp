@@ -12,23 +12,23 @@
 
 namespace llp::line {
 
-class EngineOutgoing;
+class OutgoingMessage;
 
 // What an outgoing message asks of its line.
 class OutgoingOwner {
  public:
   virtual ~OutgoingOwner() = default;
-  virtual void abort_outgoing(EngineOutgoing& item) noexcept = 0;
-  [[nodiscard]] virtual bool can_withdraw_outgoing(const EngineOutgoing& item) const noexcept = 0;
+  virtual void abort_outgoing(OutgoingMessage& item) noexcept = 0;
+  [[nodiscard]] virtual bool can_withdraw_outgoing(const OutgoingMessage& item) const noexcept = 0;
   virtual void reply_taken() noexcept = 0;
 };
 
-class EngineOutgoing final : public Outgoing, public std::enable_shared_from_this<EngineOutgoing> {
+class OutgoingMessage final : public Outgoing, public std::enable_shared_from_this<OutgoingMessage> {
  public:
   enum class State : std::uint8_t { queued, submitted, done };
 
-  EngineOutgoing(const asio::any_io_executor& executor, std::weak_ptr<OutgoingOwner> owner, MessageId id,
-                 Bytes text, Kind kind, llp_expect expect)
+  OutgoingMessage(const asio::any_io_executor& executor, std::weak_ptr<OutgoingOwner> owner, MessageId id,
+                  Bytes text, Kind kind, llp_expect expect)
       : id_(id),
         kind_(kind),
         expect_(expect),
@@ -60,8 +60,8 @@ class EngineOutgoing final : public Outgoing, public std::enable_shared_from_thi
   [[nodiscard]] bool wanted() const noexcept { return weak_from_this().use_count() > 1; }
 
  private:
-  static asio::awaitable<SendResult> wait_sent(std::shared_ptr<EngineOutgoing> self);
-  static asio::awaitable<Result<Message>> wait_reply(std::shared_ptr<EngineOutgoing> self);
+  static asio::awaitable<SendResult> wait_sent(std::shared_ptr<OutgoingMessage> self);
+  static asio::awaitable<Result<Message>> wait_reply(std::shared_ptr<OutgoingMessage> self);
 
   const MessageId id_;
   const Kind kind_;
@@ -76,5 +76,8 @@ class EngineOutgoing final : public Outgoing, public std::enable_shared_from_thi
 
 // Why a request got no reply message: its exchange ended with this.
 [[nodiscard]] Error exchange_error(SendResult result);
+
+// Why the protocol does not take a text: what check_text() said. Nothing: it does.
+[[nodiscard]] std::optional<Error> text_error(int checked);
 
 }  // namespace llp::line

@@ -23,6 +23,7 @@ std::optional<Message> Received::take() {
 
 std::vector<MessageId> Received::clear_queue() {
   std::vector<MessageId> ids;
+  ids.reserve(queue_.size());
   for (const Message& message : queue_) ids.push_back(message.id);
   queue_.clear();
   bytes_ = 0;

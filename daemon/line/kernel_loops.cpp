@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The coroutines of a line in the kernel: device, notifications, requests.
+#include <poll.h>
+
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
+#include <cerrno>
+#include <utility>
+
+#include "line/kernel_core.hpp"
+#include "line/kernel_setup.hpp"
+
+namespace llp::line {
+
+namespace {
+
+constexpr short kGone = POLLERR | POLLHUP | POLLNVAL;
+
+}  // namespace
+
+// ---- the device ----
+
+asio::awaitable<void> KernelCore::device_loop(Self self) {
+  while (!self->closed_) {
+    auto opened = co_await self->device_->open();
+    if (self->closed_) break;
+    if (!opened) {
+      self->failed(std::move(opened.error()));
+      break;
+    }
+    const std::shared_ptr<MessageFile> file = std::move(*opened);
+    const Result<void> set = self->set_up(*file);
+    // Gone again already: it is waited for.
+    if (!set && set.error().sys_errno == ENODEV && self->started_) continue;
+    if (!set) {
+      self->failed(set.error());
+      break;
+    }
+    self->came_up(file);
+    asio::co_spawn(self->executor_, notice_loop(self, file), asio::detached);
+    co_await message_loop(self, file);
+    if (!self->closed_) self->went_down();
+  }
+}
+
+Result<void> KernelCore::set_up(MessageFile& file) {
+  if (auto set = set_up_line(file, protocol_, params_, describe()); !set) return set;
+  return take_receiver(file, wants_messages_ && !stopping_, describe());
+}
+
+void KernelCore::came_up(std::shared_ptr<MessageFile> file) {
+  file_ = std::move(file);
+  up_ = true;
+  first_open_done_ = true;
+  log_.info("{}: connected", describe());
+  if (options_.observer) options_.observer->connection(true, describe());
+  opened_.notify();
+  settle();
+}
+
+void KernelCore::went_down() {
+  if (!file_) return;
+  fetch_notices(*file_);
+  file_->close();
+  file_.reset();
+  up_ = false;
+  arriving_ = 0;
+  log_.info("{}: gone", describe());
+  if (options_.observer) options_.observer->connection(false, "gone");
+  answering_.clear();
+  for (const auto& item : std::exchange(answers_, {})) {
+    finish(item, SendResult{LLP_CAUSE_HANGUP, LLP_OUT_NOT_SENT});
+  }
+  for (const auto& [id, item] : std::exchange(answers_out_, {})) {
+    finish(item, SendResult{LLP_CAUSE_HANGUP, LLP_OUT_UNKNOWN});
+  }
+  received_.cancel_all(LLP_CAUSE_HANGUP);
+  fates_.notify();
+  settle();
+}
+
+// What waiting cannot mend. Before start() has returned it is start()'s to tell.
+void KernelCore::failed(Error error) {
+  if (started_) log_.error("{}", error.message);
+  failure_ = std::move(error);
+  close();
+}
+
+// ---- messages ----
+
+asio::awaitable<void> KernelCore::message_loop(Self self, std::shared_ptr<MessageFile> file) {
+  while (!self->closed_) {
+    if (self->received_.count() >= self->options_.max_received) {
+      co_await self->resume_.wait();
+      continue;
+    }
+    if (auto message = self->fetch_message(*file)) {
+      self->received_.queue(std::move(*message));
+      self->reader_.notify();
+      self->rested_.notify();
+      continue;
+    }
+    const short ready = co_await file->wait(POLLIN);
+    if ((ready & kGone) == 0) continue;
+    // What was acknowledged before it went is still to be had.
+    if ((ready & POLLIN) != 0 && (ready & POLLNVAL) == 0) {
+      llp_ioc_message next{};
+      next.which = LLP_WHICH_NEXT;
+      if (control(*file, LLP_IOC_MESSAGE, next) == 0) continue;
+    }
+    break;
+  }
+}
+
+std::optional<Message> KernelCore::fetch_message(MessageFile& file) {
+  llp_ioc_message about{};
+  about.which = LLP_WHICH_NEXT;
+  while (control(file, LLP_IOC_MESSAGE, about) == 0) {
+    Message message;
+    message.text.resize(about.len);
+    const auto size = file.read(message.text);
+    // It was cancelled, and another came in its place.
+    if (!size && size.error() == EMSGSIZE) continue;
+    if (!size || *size == 0) return std::nullopt;
+    message.text.resize(*size);
+    about.which = LLP_WHICH_READ;
+    if (control(file, LLP_IOC_MESSAGE, about) != 0) return std::nullopt;
+    message.id = about.id;
+    message.pending = (about.flags & LLP_MSG_PENDING) != 0;
+    message.acknowledgement = (about.flags & LLP_MSG_ACK) != 0;
+    message.late = (about.flags & LLP_MSG_LATE) != 0;
+    message.repeat = (about.flags & LLP_MSG_REPEAT) != 0;
+    received_.ended(message.id, message.pending);
+    if (arriving_ == message.id) arriving_ = 0;
+    return message;
+  }
+  return std::nullopt;
+}
+
+// ---- notifications ----
+
+asio::awaitable<void> KernelCore::notice_loop(Self self, std::shared_ptr<MessageFile> file) {
+  while (!self->closed_) {
+    self->fetch_notices(*file);
+    const short ready = co_await file->wait(POLLPRI);
+    if ((ready & kGone) != 0) break;
+  }
+}
+
+void KernelCore::fetch_notices(MessageFile& file) {
+  llp_ioc_result result{};
+  bool any = false;
+  while (!closed_ && control(file, LLP_IOC_RESULT, result) == 0) {
+    any = true;
+    notice(result);
+  }
+  if (any) settle();
+}
+
+void KernelCore::notice(const llp_ioc_result& result) {
+  switch (result.type) {
+    case LLP_RESULT_SENT: {
+      const auto it = answers_out_.find(result.id);
+      if (it == answers_out_.end()) break;
+      const auto item = it->second;
+      answers_out_.erase(it);
+      finish(item, send_result(result));
+      break;
+    }
+    case LLP_RESULT_BEGIN:
+      ++begins_;
+      // Its end may have been read before this was.
+      if (!received_.knows(result.id)) arriving_ = result.id;
+      begin_.notify();
+      break;
+    case LLP_RESULT_ACKED:
+      received_.acked(result.id);
+      known(result.id);
+      break;
+    case LLP_RESULT_CANCELLED:
+      if (arriving_ == result.id) arriving_ = 0;
+      received_.cancelled(result.id, cause_of_errno(result.error),
+                          (result.flags & LLP_CANCELLED_ACCEPTED) != 0);
+      std::erase(answering_, result.id);
+      if (const auto reply = replies_.find(result.id); reply != replies_.end()) {
+        reply->second->item->drop_reply(result.id);
+      }
+      known(result.id);
+      break;
+    case LLP_RESULT_LINE:
+      // Somebody set it up anew, or stopped it: start again with what is ours.
+      if ((result.flags & 1) == 0 && file_) file_->close();
+      break;
+    default: break;
+  }
+}
+
+// ---- requests ----
+
+asio::awaitable<void> KernelCore::exchange_loop(Self self, ExchangePtr exchange) {
+  while (!self->closed_) {
+    self->fetch_results(*exchange);
+    while (auto reply = self->fetch_message(*exchange->file)) {
+      exchange->undecided.insert(reply->id);
+      self->replies_[reply->id] = exchange;
+      exchange->item->add_reply(std::move(*reply));
+      self->rested_.notify();
+    }
+    if (exchange->done && exchange->undecided.empty()) break;
+    const short ready = co_await exchange->file->wait(POLLIN | POLLPRI);
+    if ((ready & kGone) != 0) {
+      self->fetch_results(*exchange);
+      break;
+    }
+    if ((ready & POLLIN) == 0) continue;
+    llp_ioc_message next{};
+    next.which = LLP_WHICH_NEXT;
+    if (control(*exchange->file, LLP_IOC_MESSAGE, next) == 0) continue;
+    // The end of the expectation is read, too.
+    std::uint8_t none = 0;
+    static_cast<void>(exchange->file->read(std::span(&none, 1)));
+  }
+  if (!exchange->done && !self->closed_) {
+    self->over(*exchange, SendResult{LLP_CAUSE_HANGUP, LLP_OUT_UNKNOWN});
+  }
+}
+
+void KernelCore::fetch_results(Exchange& exchange) {
+  llp_ioc_result result{};
+  while (control(*exchange.file, LLP_IOC_RESULT, result) == 0) {
+    switch (result.type) {
+      case LLP_RESULT_SENT: exchange.item->set_sent(send_result(result)); break;
+      case LLP_RESULT_DONE: over(exchange, send_result(result)); break;
+      default: notice(result); break;
+    }
+  }
+}
+
+void KernelCore::over(Exchange& exchange, SendResult result) {
+  exchange.done = true;
+  finish(exchange.item, result);
+  if (exchange_.get() == &exchange) exchange_.reset();
+  settle();
+}
+
+namespace {
+
+class KernelLine final : public Line {
+ public:
+  explicit KernelLine(std::shared_ptr<KernelCore> core) : core_(std::move(core)) {}
+  ~KernelLine() override { core_->close(); }
+
+  asio::awaitable<Result<void>> start() override { return KernelCore::start(core_); }
+  asio::awaitable<Result<Message>> read() override { return KernelCore::read(core_); }
+  asio::awaitable<bool> begin() override { return KernelCore::begin(core_); }
+  asio::awaitable<void> received() override { return KernelCore::received(core_); }
+  asio::awaitable<void> rest() override { return KernelCore::rest(core_); }
+  asio::awaitable<Fate> fate(MessageId id) override { return KernelCore::fate(core_, id); }
+  llp_settled verdict(MessageId id, llp_decision decision) override { return core_->verdict(id, decision); }
+  Result<std::shared_ptr<Outgoing>> send(Bytes text, Kind kind, llp_expect expect) override {
+    return core_->send(std::move(text), kind, expect);
+  }
+  void set_ready(bool ready) override { core_->set_ready(ready); }
+  void abort_receive() noexcept override { core_->abort_receive(); }
+  bool connected() const noexcept override { return core_->connected(); }
+  bool idle() const noexcept override { return core_->idle(); }
+  void disconnect() noexcept override { core_->disconnect(); }
+  asio::awaitable<void> stop() override { return KernelCore::stop(core_); }
+  void close() noexcept override { core_->close(); }
+  const llp_params& params() const noexcept override { return core_->params(); }
+  llp_protocol protocol() const noexcept override { return core_->protocol(); }
+  const std::array<std::uint64_t, LLP_C__N>& counters() const noexcept override { return core_->counters(); }
+  std::string describe() const override { return core_->describe(); }
+
+ private:
+  std::shared_ptr<KernelCore> core_;
+};
+
+}  // namespace
+
+std::unique_ptr<Line> make_kernel_line(const asio::any_io_executor& executor,
+                                       std::unique_ptr<MessageDevice> device, llp_protocol protocol,
+                                       const llp_params& params, KernelLineOptions options, Logger log) {
+  return std::make_unique<KernelLine>(std::make_shared<KernelCore>(
+      executor, std::move(device), protocol, params, std::move(options), std::move(log)));
+}
+
+}  // namespace llp::line
