@@ -90,7 +90,7 @@ LineOption flag(std::string name, Field field, std::string help) {
 }
 
 template <class Field>
-LineOption choice(std::string name, Field field, std::string choices, std::string help) {
+LineOption choice(std::string name, Field field, const std::string& choices, std::string help) {
   LineOption option{std::move(name), choices, one_of(split(choices, '|')), std::move(help), {}, {}, {}};
   option.set = [field, choices](LineConfig& config, std::string_view text) -> Result<void> {
     const auto value = parse_choice(text, choices);
@@ -107,7 +107,7 @@ LineOption choice(std::string name, Field field, std::string choices, std::strin
 
 // Reads and sets the field of a config, constant or not.
 // NOLINTNEXTLINE(cppcoreguidelines-macro-usage): only a macro can take a member's name
-#define FIELD(member) [](auto& config) -> auto& { return config.member; }
+#define FIELD(member) ([](auto& config) -> auto& { return config.member; })
 
 // Two fields that are one thing to people: kept alive alike on the line and
 // towards the applications.
@@ -141,6 +141,10 @@ std::vector<LineOption> make_table() {
              "bytes are with its host (may lose messages)"));
   t.push_back(choice("ready", FIELD(ready), "always|target_up",
                      "take messages always, or refuse bids while no application answers"));
+  t.push_back(
+      choice("engine", FIELD(engine), "auto|kernel|user",
+             "where the protocol of a serial port runs: in the kernel if the module n_llp is there and "
+             "the port may be attached to it, in the kernel or not at all, or in this program"));
   t.push_back(choice(
       "check", FIELD(illp.check), "none|hl7|auto",
       "what a whole message must look like: anything; MSH, FHS or BHS first and CR last; or this where "

@@ -75,6 +75,7 @@ class Reader {
       auto operator<=>(const Place&) const = default;
     };
     std::vector<Place> places;
+    places.reserve(errors_.size());
     for (const Error& error : errors_) {
       Place place{files_.size(), 0, places.size()};
       for (std::size_t i = 0; i < files_.size() && place.file == files_.size(); i++) {
@@ -88,6 +89,7 @@ class Reader {
     }
     std::ranges::sort(places);
     std::vector<Error> errors;
+    errors.reserve(places.size());
     for (const Place& place : places) errors.push_back(std::move(errors_[place.index]));
     return errors;
   }
@@ -283,7 +285,7 @@ class Reader {
     if (table == nullptr) return error(at(node, where), "must be a table of the protocol's parameters");
     for (const auto& [k, value] : *table) {
       const std::string key(k.str());
-      const std::string name = where + "." + key;
+      const std::string name = fmt::format("{}.{}", where, key);
       if (auto t = text(value, name)) draft.parameters.push_back({at(value, name), key, std::move(*t)});
     }
   }

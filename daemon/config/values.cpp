@@ -28,8 +28,9 @@ constexpr std::array kUnits{Unit{"h", 3600 * kSecond}, Unit{"min", 60 * kSecond}
 // All of the text as decimal digits; nothing if it is not, or too large.
 std::optional<std::uint64_t> digits(std::string_view text) {
   std::uint64_t value = 0;
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  const char* const begin = text.data();
+  const char* const end = begin + text.size();
+  const auto [stop, error] = std::from_chars(begin, end, value);
   if (text.empty() || error != std::errc{} || stop != end) return std::nullopt;
   return value;
 }
@@ -132,8 +133,9 @@ Result<std::size_t> parse_choice(std::string_view text, std::string_view choices
 
 Result<unsigned> parse_mode(std::string_view text) {
   unsigned value = 0;
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value, 8);
+  const char* const begin = text.data();
+  const char* const end = begin + text.size();
+  const auto [stop, error] = std::from_chars(begin, end, value, 8);
   if (text.empty() || error != std::errc{} || stop != end || value > 0777) {
     return bad(text, "is not a permission mode, write octal digits from 0 to 777");
   }

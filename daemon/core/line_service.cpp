@@ -10,6 +10,8 @@
 #include "core/proximal.hpp"
 #include "io/transaction_lock.hpp"
 #include "line/engine_line.hpp"
+#include "line/kernel_line.hpp"
+#include "line/llp_device.hpp"
 
 namespace llp::core {
 
@@ -32,6 +34,33 @@ Result<void> check_config(const LineConfig& config) {
   }
   if (config.dist && config.max_queue == 0) return fail(Errc::invalid, "max_queue must be at least 1");
   return config.illp.validate();
+}
+
+// The kernel's device for the line, or nothing: the engine runs here.
+Result<std::unique_ptr<line::MessageDevice>> make_device(const asio::any_io_executor& executor,
+                                                         const LineConfig& config, Logger& log) {
+  const auto* tty = std::get_if<io::Tty>(&config.port);
+  if (tty != nullptr && line::is_message_device(tty->device)) {
+    if (config.engine == Engine::user) {
+      return fail(Errc::invalid, tty->device + " is the kernel's line: engine cannot be user");
+    }
+    return line::make_device_node(executor, tty->device, config.stream, log);
+  }
+  if (config.engine == Engine::user) return nullptr;
+  if (tty == nullptr) {
+    if (config.engine == Engine::automatic) return nullptr;
+    return fail(Errc::invalid, io::describe(config.port) +
+                                   " is no serial port: its protocol cannot run in the kernel (engine)");
+  }
+  if (config.engine == Engine::automatic) {
+    if (!line::kernel_has_llp()) return nullptr;
+    if (!line::may_attach()) {
+      log.notice("the protocol runs in this program: attaching {} to the kernel's needs CAP_SYS_TTY_CONFIG",
+                 tty->device);
+      return nullptr;
+    }
+  }
+  return line::make_attached_port(executor, *tty, config.stream, log);
 }
 
 }  // namespace
@@ -62,6 +91,16 @@ struct LineService::Impl : std::enable_shared_from_this<Impl> {
 
   Result<void> make_line() {
     if (c.line) return {};
+    auto device = make_device(c.executor, c.config, c.log);
+    if (!device) return std::unexpected(std::move(device.error()));
+    if (*device) {
+      line::KernelLineOptions options;
+      options.stop_grace = c.config.stop_grace;
+      options.observer = observer;
+      c.line = line::make_kernel_line(c.executor, std::move(*device), c.config.protocol, c.config.params,
+                                      std::move(options), c.log);
+      return {};
+    }
     auto stream = io::make_stream(c.executor, c.config.port, c.config.stream, c.log);
     if (!stream) return std::unexpected(std::move(stream.error()));
     if (std::holds_alternative<io::Pty>(c.config.port)) slave_name = (*stream)->local_name();

@@ -38,6 +38,13 @@ enum class Ready : std::uint8_t {
   target_up,  // refuse bids while no target answers
 };
 
+// Where the line's protocol runs.
+enum class Engine : std::uint8_t {
+  automatic,  // in the kernel if its module is there and the port may be attached, else here
+  kernel,
+  user,  // in this process
+};
+
 // Everything about a line. Times are as they are: who scales time has scaled
 // params, illp and the durations here already.
 struct LineConfig {
@@ -51,6 +58,7 @@ struct LineConfig {
   bool one_shot = false;               // leave the line after each transaction (-1)
   CommitPoint commit = CommitPoint::received;
   Ready ready = Ready::always;
+  Engine engine = Engine::automatic;  // serial ports; other lines have no choice
   illp::Options illp;
   std::size_t max_connections = 16;                                  // at dist
   std::size_t max_queue = 64;                                        // requests that wait for the line

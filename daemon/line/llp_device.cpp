@@ -3,10 +3,13 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/capability.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <uapi/llp.h>
 #include <unistd.h>
 
+#include <array>
 #include <asio/experimental/as_tuple.hpp>
 #include <asio/steady_timer.hpp>
 #include <asio/use_awaitable.hpp>
@@ -206,6 +209,20 @@ bool kernel_has_llp(const std::string& proc_ldiscs) {
     if (name == kLdiscName && number == LLP_LDISC) return true;
   }
   return false;
+}
+
+bool may_attach() noexcept {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> sets{};
+  if (::syscall(SYS_capget, &header, sets.data()) != 0) return false;
+  return (sets[0].effective & (1U << CAP_SYS_ADMIN | 1U << CAP_SYS_TTY_CONFIG)) != 0;
+}
+
+bool is_message_device(std::string_view path) noexcept {
+  constexpr std::string_view kPrefix = "/dev/llp";
+  if (!path.starts_with(kPrefix) || path.size() == kPrefix.size()) return false;
+  const char next = path[kPrefix.size()];
+  return next == '/' || (next >= '0' && next <= '9');
 }
 
 std::unique_ptr<MessageDevice> make_device_node(const asio::any_io_executor& executor,

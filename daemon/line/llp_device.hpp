@@ -5,6 +5,7 @@
 #include <asio/any_io_executor.hpp>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/log.hpp"
 #include "io/line_spec.hpp"
@@ -15,6 +16,14 @@ namespace llp::line {
 
 // Whether the module n_llp is there, under the line discipline's number.
 [[nodiscard]] bool kernel_has_llp(const std::string& proc_ldiscs = "/proc/tty/ldiscs");
+
+// Whether this process may attach ports to it (CAP_SYS_ADMIN,
+// CAP_SYS_TTY_CONFIG).
+[[nodiscard]] bool may_attach() noexcept;
+
+// Whether a path names a message device ("/dev/llp0", "/dev/llp/analyser")
+// and no port.
+[[nodiscard]] bool is_message_device(std::string_view path) noexcept;
 
 // The device of a line that somebody else attached: "/dev/llp0",
 // "/dev/llp/analyser". `options`: pool, wait_for_device, reopen_min, _max.
