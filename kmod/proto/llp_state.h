@@ -109,6 +109,7 @@ struct llp_x328 {
 	u8 dec;			/* enum x328_dec */
 	u8 seq, seq_num;	/* sequence that waits for its CR */
 	u8 bare;		/* it came without */
+	u8 hasty;		/* it began before our block can have left the transmitter */
 	u8 junk[16];		/* bytes that may be a prefix or garbage */
 	u8 junk_len;
 	u8 run;			/* printable ones among the last, up to 16 */

@@ -378,6 +378,7 @@ static u64 x328_fingerprint(const struct llp_engine *e, u64 h)
 	h = llp_mix(h, (u64)x->vr | (u64)x->got << 8 | (u64)x->got_end << 16 | (u64)x->got_check << 24 |
 		    (u64)x->resp << 32 | (u64)x->resp_pos << 40 | (u64)x->naks << 48);
 	h = llp_mix(h, llp_rel(e, x->leaves) << 1 | x->bare);
+	h = llp_mix(h, x->hasty);
 	return llp_mix(h, x->got_digest ^ x->got_len);
 }
 

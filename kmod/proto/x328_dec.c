@@ -92,6 +92,7 @@ static void seq_begin(struct llp_engine *e, enum x328_seq seq, u8 num)
 {
 	e->u.x.seq = seq;
 	e->u.x.seq_num = num;
+	e->u.x.hasty = e->now < e->u.x.leaves;
 	e->u.x.dec = X328_D_TERM;
 	arm_gap(e, e->p.term_wait);
 }
@@ -282,7 +283,8 @@ static size_t text_bytes(struct llp_engine *e, struct llp_io *io, const u8 *p, s
 		block_end(e, *p);
 		return 1;
 	}
-	if (x->overlong || x->overmsg || !(room = text_room(e, io))) {
+	room = x->overlong || x->overmsg ? 0 : text_room(e, io);
+	if (!room) {
 		if (!x->overlong && !x->overmsg)
 			return 0;
 		swallow(e, *p);

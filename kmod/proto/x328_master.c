@@ -250,6 +250,9 @@ static void rejected(struct llp_engine *e, struct llp_io *io)
 {
 	struct llp_x328 *x = &e->u.x;
 
+	/* It answers what came before this block, which may be accepted yet. */
+	if (x->hasty)
+		x->unsure |= x->tail_out;
 	if (x->abort)
 		give_up(e, io, LLP_CAUSE_ABORTED, outcome_refused(e));
 	else if (x->tx > e->p.retries_l)
@@ -306,7 +309,7 @@ static void interrupted(struct llp_engine *e, struct llp_io *io)
 	enum llp_outcome outcome;
 
 	/* Noise, or no answer to this block: it may be accepted all the same. */
-	if (x->bare || e->now < x->leaves)
+	if (x->bare || x->hasty)
 		x->unsure |= x->tail_out;
 	outcome = outcome_refused(e);
 	/* Never sent to its end: nothing of it was refused. */

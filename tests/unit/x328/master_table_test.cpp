@@ -674,6 +674,24 @@ TEST_F(MasterEarly, EotAfterAStallInsideTheLastBlock) {
   EXPECT_EQ(s.result(7).outcome, LLP_OUT_NOT_SENT);
 }
 
+// An answer that begins before the last block can have left the transmitter does not answer it, though
+// its end comes later: the message may be accepted all the same.
+TEST_F(MasterEarly, AnswersThatBeganBeforeTheLastBlockLeftSayNothingOfIt) {
+  for (const bool aborted : {true, false}) {
+    Station s(LLP_PROTO_X328, p);
+    s.params().char_time = 1 * kMs;
+    warm_up(s);
+    to_master(s, 7, "A\r");
+    const std::string answer = aborted ? kNak : kEot;
+    s.feed(answer.substr(0, 1));
+    s.advance(50 * kMs);
+    if (aborted) s.abort(7);
+    s.feed(answer.substr(1));
+    EXPECT_EQ(s.result(7).cause, aborted ? LLP_CAUSE_ABORTED : LLP_CAUSE_INTERRUPTED);
+    EXPECT_EQ(s.result(7).outcome, LLP_OUT_UNKNOWN);
+  }
+}
+
 TEST_F(MasterEarly, TimerAStartsWhenTheTransmitterIsEmpty) {
   Station s(LLP_PROTO_X328, p);
   warm_up(s);
