@@ -2,14 +2,15 @@
 #include "base/process.hpp"
 
 #include <fmt/format.h>
-#include <signal.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
+#include <csignal>
 #include <fstream>
+#include <sstream>
+#include <string>
 
 namespace llp {
 
@@ -31,16 +32,15 @@ std::optional<pid_t> flock_holder(int fd) {
   const std::string place = fmt::format("{:02x}:{:02x}:{}", major(st.st_dev), minor(st.st_dev),
                                         static_cast<unsigned long>(st.st_ino));
   std::ifstream locks("/proc/locks");
-  pid_t pid = 0;
   std::string line;
   while (std::getline(locks, line)) {
     if (line.find("->") != std::string::npos || line.find(place) == std::string::npos) continue;
-    char kind_text[16] = {};
-    char place_text[64] = {};
-    if (std::sscanf(line.c_str(), "%*s %15s %*s %*s %d %63s", kind_text, &pid, place_text) == 3 &&
-        std::string(kind_text) == "FLOCK" && place == place_text && pid > 0) {
+    std::istringstream words(line);
+    std::string number, kind, mode, access, held;
+    pid_t pid = 0;
+    if (words >> number >> kind >> mode >> access >> pid >> held && kind == "FLOCK" && held == place &&
+        pid > 0)
       return pid;
-    }
   }
   return std::nullopt;
 }

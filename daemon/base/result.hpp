@@ -61,10 +61,16 @@ using Result = std::expected<T, Error>;
   }
 }
 
-// An Error from errno: "<what>: <strerror>".
+// What an errno says to people.
+[[nodiscard]] inline std::string errno_text(int err) {
+  char room[64];
+  return ::strerror_r(err, room, sizeof room);  // GNU's: returns the text, wherever it is
+}
+
+// An Error from errno: "<what>: <errno_text>".
 [[nodiscard]] inline Error sys_error(std::string what, int err = errno) {
   what += ": ";
-  what += std::strerror(err);  // NOLINT(concurrency-mt-unsafe): text is copied at once
+  what += errno_text(err);
   return Error{errc_of(err), std::move(what), err};
 }
 

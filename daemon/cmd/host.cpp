@@ -112,7 +112,9 @@ void Host::force(int status) {
 }
 
 void Host::tried() {
-  if (untried_ == 0 || --untried_ > 0 || ending_ || !options_.started) return;
+  if (untried_ == 0) return;
+  --untried_;
+  if (untried_ > 0 || ending_ || !options_.started) return;
   if (auto done = options_.started(); !done) {
     options_.start_failed(done.error());
     end(exit_status(done.error()));

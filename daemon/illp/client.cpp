@@ -105,6 +105,11 @@ struct ClientTransaction::Impl {
     return std::unexpected(Failure{outcome, std::move(error)});
   }
 
+  std::unexpected<Failure> fail_with(Error error) {
+    const Outcome outcome = outcome_of(error.code);
+    return fail_with(outcome, std::move(error));
+  }
+
   void abort() noexcept {
     stage = Stage::done;
     timer->cancel();
@@ -204,7 +209,7 @@ struct ClientTransaction::Impl {
       if (!event) {
         if (event.error().code == Errc::busy) break;
         if (early) break;
-        return fail_with(outcome_of(event.error().code), std::move(event.error()));
+        return fail_with(std::move(event.error()));
       }
       if (event->kind == Input::cancel) return cancelled_by_peer();
       if (event->kind == Input::end && !early) {
@@ -227,7 +232,7 @@ struct ClientTransaction::Impl {
   // A failed send may be the shadow of a CAN! that waits to be read.
   std::unexpected<Failure> send_failed(Error error) {
     if (auto early = look_for_early_input(); !early) return std::unexpected(std::move(early.error()));
-    return fail_with(outcome_of(error.code), std::move(error));
+    return fail_with(std::move(error));
   }
 
   void note_head(std::span<const std::uint8_t> part) noexcept {
@@ -292,7 +297,7 @@ struct ClientTransaction::Impl {
     for (;;) {
       auto event = co_await connection->read(chunk, deadline);
       if (stage != Stage::waiting) co_return aborted();
-      if (!event) co_return fail_with(outcome_of(event.error().code), std::move(event.error()));
+      if (!event) co_return fail_with(std::move(event.error()));
       if (event->kind == Input::end) break;
       if (event->kind == Input::cancel) co_return cancelled_by_peer();
       if (event->kind == Input::restart) {

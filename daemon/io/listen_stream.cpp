@@ -79,7 +79,7 @@ asio::awaitable<void> ListenStream::accept(std::shared_ptr<ListenStream> self,
         self->logger_.warning("cannot serve a connection on {}: {}", self->local_name_, e.what());
       }
     } else if (err == EMFILE || err == ENFILE || err == ENOBUFS || err == ENOMEM || err == EINVAL) {
-      self->logger_.warning("cannot accept a connection on {}: {}", self->local_name_, std::strerror(err));
+      self->logger_.warning("cannot accept a connection on {}: {}", self->local_name_, errno_text(err));
       co_await listener->sleep(kAcceptPause);
       continue;
     }

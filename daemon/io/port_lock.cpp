@@ -68,7 +68,7 @@ Result<Seen> clear_stale(const std::filesystem::path& path, const std::string& d
   if (!fd) {
     if (errno == ENOENT) return Seen::gone;
     return fail(Errc::in_use, fmt::format("{} has a lock file {} that cannot be read: {}", device,
-                                          path.string(), std::strerror(errno)));
+                                          path.string(), errno_text(errno)));
   }
   const pid_t pid = read_pid(fd.get());
   if (pid == 0) {
@@ -89,7 +89,7 @@ Result<Seen> clear_stale(const std::filesystem::path& path, const std::string& d
     const int err = errno;
     return fail(Errc::in_use,
                 fmt::format("{} has a stale lock file {} of process {} that cannot be removed: {}", device,
-                            path.string(), pid, std::strerror(err)));
+                            path.string(), pid, errno_text(err)));
   }
   return Seen::removed;
 }

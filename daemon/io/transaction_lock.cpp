@@ -123,7 +123,7 @@ struct TransactionLock::State : std::enable_shared_from_this<State> {
   }
 
   static asio::awaitable<Result<Guard>> acquire(std::shared_ptr<State> self, Clock::time_point deadline);
-  asio::awaitable<Result<UniqueFd>> wait_in_thread(Turn& turn, Clock::time_point deadline);
+  asio::awaitable<Result<UniqueFd>> wait_in_thread(Turn& turn, Clock::time_point deadline) const;
   [[nodiscard]] Error timed_out(int fd) const;
 
   asio::any_io_executor executor;
@@ -165,7 +165,7 @@ Error TransactionLock::State::timed_out(int fd) const {
 // The wait for another process. While it lasts the thread is ours, and it has
 // ended when this returns; also when it is destroyed half way.
 asio::awaitable<Result<UniqueFd>> TransactionLock::State::wait_in_thread(Turn& turn,
-                                                                         Clock::time_point deadline) {
+                                                                         Clock::time_point deadline) const {
   auto opened = open_lock_file(file);
   if (!opened) co_return std::unexpected(opened.error());
   UniqueFd fd = std::move(*opened);

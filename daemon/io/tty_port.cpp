@@ -94,7 +94,7 @@ void TtyPort::ask_low_latency() {
   if (::ioctl(fd(), TIOCSSERIAL, &serial) == 0) {
     found_serial_flags_ = found;
   } else {
-    notes_.push_back(fmt::format("no low latency: {}", std::strerror(errno)));
+    notes_.push_back(fmt::format("no low latency: {}", errno_text(errno)));
   }
 }
 

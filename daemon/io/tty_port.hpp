@@ -74,7 +74,7 @@ class TransmitClock {
 
  private:
   std::chrono::nanoseconds char_time_;
-  Clock::time_point empty_at_{};
+  Clock::time_point empty_at_;
 };
 
 // What the driver tells of its output.
