@@ -160,8 +160,11 @@ static u32 unstuff_segment(struct llp_engine *e, u8 *p, u32 n, bool last)
 		bool keep = c != CH_CR;
 
 		/* What the message's fourth byte is, MSH-1 or whatever stands there. */
-		if (h->sep_pos < 4 && ++h->sep_pos == 4)
-			h->sep = c;
+		if (h->sep_pos < 4) {
+			h->sep_pos++;
+			if (h->sep_pos == 4)
+				h->sep = c;
+		}
 		if (!keep && last && i + 1 == n)
 			keep = true;
 		/* Not at the end: the caller holds four more bytes back behind @n. */

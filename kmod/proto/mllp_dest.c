@@ -25,7 +25,9 @@ static void pend_clear(struct llp_engine *e)
 /* The wait for a verdict: 0.6 of the peer's response timer. */
 static void arm_verdict(struct llp_engine *e)
 {
-	llp_arm(e, LLP_T_PENDING, e->p.peer_t_c / 5 * 3);
+	u32 wait = e->p.peer_t_c / 5 * 3;
+
+	llp_arm(e, LLP_T_PENDING, wait);
 }
 
 void mllp_nak(struct llp_engine *e, struct llp_io *io, enum llp_counter why)

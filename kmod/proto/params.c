@@ -505,12 +505,14 @@ void llp_params_scale(struct llp_params *p, enum llp_protocol proto, u32 num, u3
 
 	for (i = 0; i < ROWS; i++) {
 		u32 *f = field(p, &table[i]);
+		u32 rest;
 		u64 us;
 
 		if (table[i].kind != LLP_PARAM_TIME || !((table[i].protocols >> proto) & 1) || !*f)
 			continue;
 		/* In two parts: a 32-bit kernel divides no 64-bit numbers. */
-		us = (u64)(*f / den) * num + *f % den * num / den;
+		rest = *f % den * num / den;
+		us = (u64)(*f / den) * num + rest;
 		*f = us < MSEC ? MSEC : us > HOUR ? HOUR : (u32)us;
 	}
 }
