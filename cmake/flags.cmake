@@ -27,7 +27,7 @@ add_link_options(-pie)
 if(LLP_SANITIZE)
   add_compile_options(-fsanitize=${LLP_SANITIZE})
   add_link_options(-fsanitize=${LLP_SANITIZE})
-  if(LLP_SANITIZE MATCHES "thread")
+  if(LLP_SANITIZE MATCHES "thread" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # GCC warns that ThreadSanitizer does not follow the fences in Asio's
     # headers. Asio's mutexes, which it does follow, order the same things.
     add_compile_options(-Wno-tsan)
