@@ -151,13 +151,14 @@ static int do_set_options(struct llp_file *f, union llp_arg *a)
 static int do_counter(struct llp_file *f, union llp_arg *a)
 {
 	struct llp_ioc_counter *c = &a->counter;
+	const char *name;
 
 	if (c->reserved)
 		return -EINVAL;
-	if (c->index >= LLP_C__N)
+	name = llp_stats_counter(f->line, c->index, &c->value);
+	if (!name)
 		return -ENOENT;
-	strscpy_pad(c->name, llp_counter_name(c->index), sizeof(c->name));
-	c->value = f->line->count[c->index] + f->line->engine.count[c->index];
+	strscpy_pad(c->name, name, sizeof(c->name));
 	return 0;
 }
 

@@ -193,6 +193,7 @@ struct llp_line {
 
 	/* what people look at */
 	u64 count[LLP_C__N];	/* of the engine, from before it went up last */
+	u64 refused;		/* messages for want of a reader, or of room */
 	u64 rx_at;		/* last bytes came */
 	bool answer_due;	/* an answer of ours waits to be written */
 	struct llp_ioc_turnaround turnaround;
@@ -299,6 +300,8 @@ u32 llp_flow_next(struct llp_line *l);
 /* stats.c: counters and times */
 void llp_stats_event(struct llp_line *l, const struct llp_event *ev);
 void llp_stats_written(struct llp_line *l);
+/* Counter @i by name and value; NULL: there are no more. */
+const char *llp_stats_counter(const struct llp_line *l, u32 i, u64 *value);
 u32 llp_stats_fetch_lost(struct llp_line *l, u8 *to, u32 size);
 
 /* chardev.c, ioctl.c: */

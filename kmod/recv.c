@@ -27,16 +27,12 @@ void llp_in_free(struct llp_in *m)
 
 /* ---- readiness ---- */
 
-/* MLLP 1 has no word for "not now": a little more is kept than the line should hold. */
-static u32 slack(const struct llp_line *l)
-{
-	return l->protocol == LLP_PROTO_MLLP && l->params.release == 1 ? 2 : 1;
-}
-
 static bool has_room(const struct llp_line *l)
 {
-	return l->n_in < slack(l) * l->max_messages &&
-	       l->in_bytes < (u64)slack(l) * l->max_bytes;
+	/* MLLP 1 has no word for "not now": there only memory is the bound. */
+	bool refuses = l->protocol != LLP_PROTO_MLLP || l->params.release == 2;
+
+	return (!refuses || l->n_in < l->max_messages) && l->in_bytes < l->max_bytes;
 }
 
 /* A request whose first block is out: from now on its reply may come. */
@@ -89,16 +85,21 @@ static struct llp_in *make(struct llp_line *l, const struct llp_event *ev)
 	return m;
 }
 
+static u32 cost(const struct llp_in *m)
+{
+	return struct_size(m, text, m->size);
+}
+
 static void account(struct llp_line *l, const struct llp_in *m)
 {
 	l->n_in++;
-	l->in_bytes += m->size;
+	l->in_bytes += cost(m);
 }
 
 static void drop(struct llp_line *l, struct llp_in *m)
 {
 	l->n_in--;
-	l->in_bytes -= m->size;
+	l->in_bytes -= cost(m);
 	list_del(&m->node);
 	llp_in_free(m);
 }
@@ -167,6 +168,7 @@ void llp_recv_ended(struct llp_line *l, const struct llp_event *ev)
 	}
 	m = f ? make(l, ev) : NULL;
 	if (!m) {
+		l->refused++;
 		llp_verdict(&l->engine, &l->io, ev->id, LLP_REJECT);
 		return;
 	}
