@@ -232,5 +232,18 @@ TEST_F(Exchange, TimeNeverRunsBackwards) {
   EXPECT_EQ(station_.result(1).done, 0);
 }
 
+TEST_F(Exchange, TextIsPassedOnEarlyFromTheNextMessageOn) {
+  const std::string text(5000, 'x');
+  EXPECT_EQ(llp_set_flow(&station_.e(), true), 0);
+  station_.feed("\x0b" + text);
+  EXPECT_EQ(llp_set_flow(&station_.e(), false), -EBUSY);
+  EXPECT_GT(station_.e().rx.total, 0U) << "nothing was passed on";
+  station_.feed("\x1c\r");
+  ASSERT_EQ(station_.messages.size(), 1U);
+  EXPECT_EQ(llp_set_flow(&station_.e(), false), 0);
+  station_.feed("\x0b" + text);
+  EXPECT_EQ(station_.e().rx.total, 0U) << "passed on too early";
+}
+
 }  // namespace
 }  // namespace llp::test
