@@ -13,3 +13,6 @@ SOAK = os.environ.get("LLP_SOAK", "0") not in ("", "0")
 # A bound that only a hang reaches: generous, since the machine is shared and
 # the programs may be built with sanitizers. Never a measure of speed.
 PATIENCE = 60.0
+
+# Where the protocol of serial lines runs (llpdrv --engine): "kernel" in a machine with the module.
+ENGINE = os.environ.get("LLP_ENGINE", "")

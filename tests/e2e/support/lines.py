@@ -17,7 +17,7 @@ import termios
 import time
 import tty
 
-from . import PATIENCE
+from . import ENGINE, PATIENCE
 from .programs import free_port, listening, unix_listening, until
 
 KINDS = ("pty", "tty", "tcp-connect", "tcp-listen", "unix-connect", "unix-listen")
@@ -79,7 +79,7 @@ class Line:
         self._stage = stage
         self.args = {
             "pty": ["-p", self.path],
-            "tty": ["-t", f"{self.path},{baud}"],
+            "tty": ["-t", f"{self.path},{baud}", *(["--engine", ENGINE] if ENGINE else [])],
             "tcp-connect": ["-i", f"{self.port}%127.0.0.1"],
             "tcp-listen": ["-i", str(self.port)],
             "unix-connect": ["-u", "%" + self.path],
