@@ -214,7 +214,7 @@ static int queue_and_wait(struct llp_file *f, struct llp_out *o, bool nonblock)
 		err = may_write(l, o->len);
 		if (err)
 			return err;
-		if (l->n_out < l->max_writes)
+		if (llp_send_room(l, o->len))
 			break;
 		if (nonblock)
 			return -EAGAIN;
@@ -282,7 +282,7 @@ static __poll_t llp_poll(struct file *file, poll_table *wait)
 	mutex_lock(&l->lock);
 	if (readable(f))
 		mask |= EPOLLIN | EPOLLRDNORM;
-	if (l->up && l->n_out < l->max_writes)
+	if (l->up && llp_send_room(l, 1))
 		mask |= EPOLLOUT | EPOLLWRNORM;
 	if (!list_empty(&f->notes))
 		mask |= EPOLLPRI;

@@ -133,6 +133,9 @@ int llp_line_publish(struct llp_line *l)
 	mutex_lock(&llp_numbers_lock);
 	idr_replace(&llp_numbers, l, l->number);
 	mutex_unlock(&llp_numbers_lock);
+	mutex_lock(&l->lock);
+	llp_line_event(l, LLP_LINE_APPEARED);
+	mutex_unlock(&l->lock);
 	return 0;
 }
 
@@ -146,6 +149,9 @@ void llp_line_discard(struct llp_line *l)
 /* Takes it out of sight; what is open stays open. */
 void llp_line_remove(struct llp_line *l)
 {
+	mutex_lock(&l->lock);
+	llp_line_event(l, LLP_LINE_GONE);
+	mutex_unlock(&l->lock);
 	mutex_lock(&llp_numbers_lock);
 	idr_replace(&llp_numbers, NULL, l->number);
 	mutex_unlock(&llp_numbers_lock);

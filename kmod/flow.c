@@ -331,6 +331,8 @@ static bool was_read(struct llp_file *f, struct llp_chunk *c, ssize_t n)
 			kvfree(c);
 		return true;
 	case LLP_RECORD_END:
+		if (!l->flow)
+			break;
 		/* Cancelled meanwhile: the spare record is this one. */
 		if (c->void_ || (f->policy != LLP_POLICY_COMMIT && !accept(l, c))) {
 			l->flow_id = 0;
@@ -365,7 +367,8 @@ ssize_t llp_flow_read(struct llp_file *f, char __user *buf, size_t size, bool no
 		mutex_unlock(&l->lock);
 		n = copy_record(c, buf, size);
 		mutex_lock(&l->lock);
-		l->chunk_taken = NULL;
+		if (l->chunk_taken == c)
+			l->chunk_taken = NULL;
 		llp_glue_begin(l);
 		if (n >= 0) {
 			good = was_read(f, c, n);
@@ -374,7 +377,7 @@ ssize_t llp_flow_read(struct llp_file *f, char __user *buf, size_t size, bool no
 			good = true;
 			if (!c->void_)
 				chunk_back(l, c);
-			else if (c->head.type == LLP_RECORD_END && l->flow_begun)
+			else if (c->head.type == LLP_RECORD_END && l->flow && l->flow_begun)
 				become_cancel(l, c);
 			else
 				kvfree(c);

@@ -51,8 +51,6 @@ void llp_line_termios(struct llp_line *l)
  */
 int llp_line_up(struct llp_line *l, const char **why)
 {
-	struct llp_ioc_result r = { .type = LLP_RESULT_LINE, .flags = 1 };
-
 	lockdep_assert_held(&l->lock);
 	if (l->dead)
 		return -ENODEV;
@@ -71,7 +69,7 @@ int llp_line_up(struct llp_line *l, const char **why)
 	l->up = true;
 	llp_glue_begin(l);
 	llp_connected(&l->engine, &l->io);
-	llp_note_all(l, &r);
+	llp_line_event(l, LLP_LINE_UP);
 	llp_glue_settle(l);
 	return 0;
 }
@@ -86,19 +84,51 @@ int llp_line_up(struct llp_line *l, const char **why)
  */
 int llp_line_down(struct llp_line *l)
 {
-	struct llp_ioc_result r = { .type = LLP_RESULT_LINE };
-
 	lockdep_assert_held(&l->lock);
 	if (!l->up)
 		return -EALREADY;
 	llp_glue_begin(l);
 	llp_hangup(&l->engine, &l->io, true);
+	if (l->ended) {
+		/* A message that the end of the line completes (MLLP, eof=accept). */
+		l->ended = false;
+		llp_recv_ended(l, &l->end);
+	}
 	l->up = false;
 	llp_send_fail_queued(l);
 	llp_xmit_drop(l);
-	llp_note_all(l, &r);
+	llp_line_event(l, LLP_LINE_DOWN);
 	llp_glue_settle(l);
 	return 0;
+}
+
+/**
+ * llp_line_event() - something happened to the line as a whole
+ * @l: the line
+ * @event: what
+ *
+ * Here everybody who wants to know is told.
+ */
+void llp_line_event(struct llp_line *l, enum llp_line_event event)
+{
+	struct llp_ioc_result r = { .type = LLP_RESULT_LINE };
+
+	lockdep_assert_held(&l->lock);
+	switch (event) {
+	case LLP_LINE_UP:
+		r.flags = 1;
+		llp_note_all(l, &r);
+		break;
+	case LLP_LINE_DOWN:
+		llp_note_all(l, &r);
+		break;
+	case LLP_LINE_CHANGED:
+		/* udev's rules name links after these. */
+		kobject_uevent(&l->dev.kobj, KOBJ_CHANGE);
+		break;
+	default:
+		break;
+	}
 }
 
 int llp_line_set_protocol(struct llp_line *l, u32 protocol)
@@ -110,6 +140,7 @@ int llp_line_set_protocol(struct llp_line *l, u32 protocol)
 		return -EBUSY;
 	l->protocol = protocol;
 	llp_params_default(&l->params, protocol);
+	llp_line_event(l, LLP_LINE_CHANGED);
 	return 0;
 }
 
@@ -170,6 +201,7 @@ int llp_line_set_options(struct llp_line *l, const struct llp_ioc_options *o)
 		l->max_writes = o->max_writes;
 	if (mask & LLP_OPTION_NAME)
 		strscpy_pad(l->name, o->name, sizeof(l->name));
+	llp_line_event(l, LLP_LINE_CHANGED);
 	llp_glue_begin(l);
 	l->changed = true;
 	llp_glue_settle(l);

@@ -183,7 +183,7 @@ struct llp_line {
 
 	/* sending */
 	struct list_head answers, requests, sending;
-	u32 n_out;		/* not sent yet */
+	u32 n_out, out_bytes;	/* not sent yet */
 	u32 next_out;		/* id */
 	u32 forsaken;		/* request whose reply nobody waits for any more */
 	u64 leaves;		/* the last byte leaves the wire then, ns */
@@ -219,7 +219,17 @@ void llp_line_discard(struct llp_line *l);
 /* A line by its number, with a reference for put_device(); NULL: none. */
 struct llp_line *llp_line_find(u32 number);
 
+/* What happens to a line as a whole. */
+enum llp_line_event {
+	LLP_LINE_APPEARED,	/* people see it */
+	LLP_LINE_UP,
+	LLP_LINE_DOWN,
+	LLP_LINE_CHANGED,	/* its protocol or one of its options */
+	LLP_LINE_GONE,		/* its tty is; it is out of sight next */
+};
+
 /* line.c: set-up */
+void llp_line_event(struct llp_line *l, enum llp_line_event event);
 void llp_line_init(struct llp_line *l);
 void llp_line_free(struct llp_line *l);
 int llp_line_up(struct llp_line *l, const char **why);
@@ -276,6 +286,7 @@ int llp_send_abort(struct llp_file *f, u32 id);
 int llp_send_expect(struct llp_file *f, u32 what);
 void llp_send_fail_queued(struct llp_line *l);
 void llp_send_close(struct llp_file *f);
+bool llp_send_room(const struct llp_line *l, u32 len);
 u32 llp_send_waiting(struct llp_file *f);
 bool llp_send_withdrawable(struct llp_file *f);
 bool llp_send_can_withdraw(struct llp_file *f);

@@ -159,13 +159,13 @@ void llp_recv_ended(struct llp_line *l, const struct llp_event *ev)
 			llp_flow_ended(l, ev);
 			return;
 		}
-		/* Its text went past while records were being turned off. */
-		if (l->engine_flow)
-			f = NULL;
 		/* Where a bid could be refused, what began is kept. */
 		if (l->protocol != LLP_PROTO_X328 && !has_room(l))
 			f = NULL;
 	}
+	/* Its text went past while records were being turned off. */
+	if (l->engine_flow)
+		f = NULL;
 	m = f ? make(l, ev) : NULL;
 	if (!m) {
 		l->refused++;

@@ -94,6 +94,7 @@ static void sent(struct llp_line *l, struct llp_out *o, int error, u8 outcome)
 	o->error = error;
 	o->outcome = outcome;
 	l->n_out--;
+	l->out_bytes -= o->len;
 	l->changed = true;
 	if (f && o->note) {
 		o->note->result = r;
@@ -214,16 +215,42 @@ static int probe(const struct llp_line *l, const struct llp_out *o)
 	return err == -EBUSY ? 0 : err;
 }
 
-static void bind(struct llp_file *f, struct llp_out *o)
+/* The message joins the line: whatever ends it from now on finds it whole. */
+static void join(struct llp_file *f, struct llp_out *o)
 {
-	u32 i;
+	struct llp_line *l = f->line;
 
-	f->last_write = o->id;
-	if (f->expecting == LLP_EXPECTS_ARMED) {
+	o->file = f;
+	o->users++;	/* the line's own */
+	l->n_out++;
+	l->out_bytes += o->len;
+	if (!(o->flags & (LLP_SUBMIT_REPLY | LLP_SUBMIT_EXPECT_NONE))) {
 		f->expecting = LLP_EXPECTS_REPLY;
 		f->expect_id = o->id;
 		f->got = false;
 	}
+}
+
+/* It could not be sent: as if it had never been there. */
+static void unjoin(struct llp_file *f, struct llp_out *o)
+{
+	struct llp_line *l = f->line;
+
+	list_del_init(&o->node);
+	o->file = NULL;
+	o->users--;
+	l->n_out--;
+	l->out_bytes -= o->len;
+	if (f->expecting == LLP_EXPECTS_REPLY && f->expect_id == o->id)
+		f->expecting = LLP_EXPECTS_ARMED;
+}
+
+/* It was taken: what was said about the next write is used up. */
+static void taken(struct llp_file *f, struct llp_out *o)
+{
+	u32 i;
+
+	f->last_write = o->id;
 	for (i = 0; i < LLP_READ_IDS; i++)
 		if (f->answer && f->read_ids[i] == f->answer)
 			f->read_ids[i] = 0;
@@ -256,6 +283,7 @@ int llp_send_queue(struct llp_file *f, struct llp_out *o)
 
 	/* The engine itself tells what it can carry, if it takes the message now. */
 	llp_glue_begin(l);
+	join(f, o);
 	if (list_empty(&l->answers) && (answer || list_empty(&l->requests)) &&
 	    llp_can_submit(&l->engine, o->flags)) {
 		list_add_tail(&o->node, &l->sending);
@@ -267,16 +295,12 @@ int llp_send_queue(struct llp_file *f, struct llp_out *o)
 		if (!err)
 			list_add_tail(&o->node, answer ? &l->answers : &l->requests);
 	}
-	if (err) {
-		list_del_init(&o->node);
-		return err;
-	}
-	o->file = f;
-	o->users++;	/* the line's own */
-	l->n_out++;
-	bind(f, o);
+	if (err)
+		unjoin(f, o);
+	else
+		taken(f, o);
 	llp_glue_settle(l);
-	return 0;
+	return err;
 }
 
 /**
@@ -399,6 +423,13 @@ void llp_send_close(struct llp_file *f)
 				l->forsaken = o->id;
 		}
 	}
+}
+
+/* Whether there is room for one more message of @len bytes; one is always taken. */
+bool llp_send_room(const struct llp_line *l, u32 len)
+{
+	return !l->n_out ||
+	       (l->n_out < l->max_writes && (u64)l->out_bytes + len <= l->max_bytes);
 }
 
 /* Messages of @f that have not been sent yet. */
