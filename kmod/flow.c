@@ -12,8 +12,9 @@
 
 static struct llp_chunk *chunk_new(struct llp_line *l, u32 type, u32 id, u32 size)
 {
-	struct llp_chunk *c = kvmalloc(struct_size(c, text, size), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	struct llp_chunk *c;
 
+	c = kvmalloc(struct_size(c, text, size), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (!c)
 		return NULL;
 	memset(c, 0, sizeof(*c));

@@ -132,7 +132,8 @@ static int do_set_param(struct llp_file *f, union llp_arg *a)
 {
 	struct llp_ioc_param *p = &a->param;
 
-	if (p->reserved || !is_word(p->name, sizeof(p->name)) || !is_word(p->value, sizeof(p->value)))
+	if (p->reserved || !is_word(p->name, sizeof(p->name)) ||
+	    !is_word(p->value, sizeof(p->value)))
 		return -EINVAL;
 	return llp_line_set_param(f->line, p->name, p->value);
 }
@@ -299,7 +300,6 @@ static int do_events(struct llp_file *f, union llp_arg *a)
 	f->events = a->number;
 	return 0;
 }
-
 
 static const struct llp_call {
 	unsigned int cmd;

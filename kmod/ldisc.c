@@ -94,7 +94,8 @@ static void llp_tty_termios(struct tty_struct *tty, const struct ktermios *old)
 	mutex_unlock(&l->lock);
 }
 
-static __poll_t llp_tty_poll(struct tty_struct *tty, struct file *file, struct poll_table_struct *wait)
+static __poll_t llp_tty_poll(struct tty_struct *tty, struct file *file,
+			     struct poll_table_struct *wait)
 {
 	__poll_t mask = 0;
 

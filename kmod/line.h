@@ -34,7 +34,7 @@
 
 #define LLP_LINES_MAX		256	/* device numbers set aside */
 #define LLP_QUEUE_MAX		1024	/* messages, for options */
-#define LLP_BYTES_MAX		(1U << 30)
+#define LLP_BYTES_MAX		BIT(30)
 #define LLP_NOTES_MAX		64	/* notifications that wait on a file */
 #define LLP_READ_IDS		16	/* messages that a file may still decide on */
 #define LLP_LOST_SIZE		256	/* lost bytes kept */
@@ -97,7 +97,7 @@ enum llp_expecting {
 struct llp_file {
 	struct llp_line *line;
 	struct list_head node;	/* llp_line.files */
-	struct mutex reading;	/* one read() at a time */
+	struct mutex reading;	/* held by the one who copies a message out */
 	u32 policy;
 	u32 events;
 	bool unready;

@@ -295,11 +295,10 @@ bool llp_recv_taken(struct llp_file *f)
 
 	f->taken = NULL;
 	llp_glue_begin(l);
-	if (m->gone) {
+	if (m->gone)
 		good = false;
-	} else if (f->policy != LLP_POLICY_COMMIT) {
+	else if (f->policy != LLP_POLICY_COMMIT)
 		good = accept(f, m, LLP_ACCEPT);
-	}
 	if (good)
 		remember(f, m);
 	if (good && m->pending && !f->hand)

@@ -9,9 +9,10 @@
  * have the same layout for 32-bit and 64-bit programs.
  *
  * Rights: what looks or receives needs a file open for reading, what sends or
- * changes the line one open for writing (EBADF). Every call fails with ENODEV
- * once the line is gone, but reading what was acknowledged before, fetching
- * results, and looking at the file's own state.
+ * changes the line one open for writing (EBADF). While the line is down,
+ * write() fails with ENETDOWN. Every call fails with ENODEV once it is gone,
+ * but reading what was acknowledged before, fetching results, and looking at
+ * the file's own state.
  */
 #ifndef _UAPI_LLP_H
 #define _UAPI_LLP_H
