@@ -171,6 +171,7 @@ TEST(Observer, SeesEverything) {
   EXPECT_EQ(seen->connections[1][0], '-');
 }
 
+// shows: x328/6/2
 TEST(LineFlags, ADamagedByteMakesItsBlockBad) {
   Pair pair(kX328);
   bool done = false;
@@ -245,6 +246,7 @@ class Quiet : public line::EngineShell::Sink {
   std::vector<llp_cause> causes;
 };
 
+// shows: common/7
 TEST(Shell, MemoryIsBounded) {
   Quiet quiet;
   llp_params params = kMllp.params();

@@ -29,6 +29,7 @@ TEST_P(Exchange, OnASlowWireOneByteARead) {
   pair.expect_works(3);
 }
 
+// shows: common/6
 TEST_P(Exchange, AnySizeOfReads) {
   for (const std::size_t size : {2, 3, 7, 64, 250}) {
     Pair pair(GetParam());
@@ -53,7 +54,7 @@ TEST_P(Exchange, BothSidesAtOnce) {
   ASSERT_TRUE(pair.world.run_until([&] { return std::ranges::all_of(all, &Outcome::over); }));
   for (int n = 0; n < 5; ++n) {
     for (const int side : {0, 1}) {
-      const auto& outcome = all[static_cast<std::size_t>(2 * n + side)];
+      const auto& outcome = all[2 * static_cast<std::size_t>(n) + static_cast<std::size_t>(side)];
       ASSERT_TRUE(outcome->reply) << outcome->reply.error().message;
       EXPECT_EQ(str(outcome->reply->text), reply(100 * (side + 1) + n));
     }

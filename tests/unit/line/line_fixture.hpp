@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <charconv>
 #include <deque>
 #include <map>
 #include <memory>
@@ -41,7 +42,9 @@ inline std::string reply(int n) {
 // Number of a request or a reply made by the above.
 inline int number_of(const std::string& text) {
   const auto at = text.find("|id");
-  return at == std::string::npos ? -1 : std::atoi(text.c_str() + at + 3);
+  int number = -1;
+  if (at != std::string::npos) (void)std::from_chars(text.data() + at + 3, text.data() + text.size(), number);
+  return number;
 }
 
 struct Protocol {

@@ -194,6 +194,7 @@ TEST_P(Queue, ATinyWireCarriesLargeMessages) {
   EXPECT_EQ(pair.b.received.at(0), request(1, 20'000));
 }
 
+// shows: hllp/5/a
 TEST_P(Queue, SentWhenTheWireComes) {
   Pair pair(GetParam());
   pair.wire->set_online(false);
@@ -208,6 +209,7 @@ TEST_P(Queue, SentWhenTheWireComes) {
   EXPECT_TRUE(outcome->reply) << outcome->reply.error().message;
 }
 
+// shows: hllp/5/a
 TEST_P(Queue, FailsWhenTheWireDoesNotCome) {
   Pair pair(GetParam());
   pair.wire->set_online(false);
