@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The rig's own tests: it must not call anything passed that was not."""
 
+import os
+import pty
+import select
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -93,7 +97,8 @@ def test_modules_are_loaded_after_what_they_need(tmp_path):
 def test_list_is_read(tmp_path):
     path = tmp_path / "none"
     path.write_text("# comment\n\na 10 - true\nb-1  20  x,y  prog -v 'a b'\n")
-    assert check.read_list(path) == [guest.Program("a", 10, "-", "true"), guest.Program("b-1", 20, "x,y", "prog -v 'a b'")]
+    assert check.read_list(path) == [guest.Program("a", 10, "-", "true"),
+                                     guest.Program("b-1", 20, "x,y", "prog -v 'a b'")]
     for wrong in ("a ten - true\n", "a 10 -\n", "A/b 10 - true\n", "a 1 - true\na 1 - true\n"):
         path.write_text(wrong)
         with pytest.raises(check.RigError):
@@ -107,7 +112,8 @@ def test_every_list_of_the_tree_is_read():
 
 
 def test_apt_output_is_understood(monkeypatch):
-    said = {"policy": "a:\n  Installed: (none)\n  Candidate: 1.2\n  Version table:\nb:\n  Installed: 1\n  Candidate: (none)\n",
+    said = {"policy": "a:\n  Installed: (none)\n  Candidate: 1.2\n  Version table:\n"
+                      "b:\n  Installed: 1\n  Candidate: (none)\n",
             "depends": "m\n  Depends: linux-image-1\n |Depends: linux-image-1-unsigned\n  Depends: <initramfs>\n"}
 
     def fake(*command, cwd=None):
@@ -195,7 +201,34 @@ def test_time_is_bounded(tmp_path):
     said = vm("sleep", "3600", timeout=15, log=tmp_path)
     assert said.returncode == guest.TIMEOUT
     assert time.monotonic() - begin < 600
-    assert "Linux version" in (tmp_path / "console.log").read_text()
+    assert "the time was up" in said.stderr and (tmp_path / "console.log").exists()
+
+
+def test_shell_has_two_lines_with_a_cable():
+    """A user at a terminal: each answer is waited for before the next command is typed."""
+    steps = [("llp-vm# ", "cat /dev/llp1 &\n"),
+             ("llp-vm# ", "printf 'a %s' message > /dev/llp0; echo to$((1+1))ld\n"),
+             ("a message", ""), ("to2ld", "tty; sleep 3600\n"), ("/dev/hvc0", "\x03"), ("llp-vm# ", "exit\n")]
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execv(HERE / "vm", ["vm", "shell", "--kernel", KERNEL, "--init", "none"])
+    said, seen, end = "", 0, time.monotonic() + 500
+    try:
+        while time.monotonic() < end:
+            if not select.select([terminal], [], [], 1)[0]:
+                continue
+            try:
+                said += os.read(terminal, 4096).decode(errors="replace")
+            except OSError:  # the other side of a terminal that nobody has open
+                break
+            while steps and (found := said.find(steps[0][0], seen)) >= 0:
+                seen = found + len(steps[0][0])
+                os.write(terminal, steps.pop(0)[1].encode())
+    finally:
+        os.kill(child, signal.SIGTERM)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert not steps, said
+    assert status == 0, said
 
 
 def test_list_of_programs(tmp_path):
@@ -213,7 +246,8 @@ def test_list_of_programs(tmp_path):
         guest.Program("dies", 60, "-", "echo 1..1; echo ok 1 a; modprobe llp_splat do=panic"),
         guest.Program("never", 60, "-", "echo 1..1; echo ok 1 a"),
     ]
-    job = guest.Job(kernels.fetch(KERNEL), programs=programs, timeout=300, sources=("tests/kmod",), log=tmp_path / "log")
+    job = guest.Job(kernels.fetch(KERNEL), programs=programs, timeout=600, sources=("tests/kmod",),
+                    log=tmp_path / "log")
     cases = check.run(job)
     failed = {name: " ".join(case.detail for case in found if case.outcome == FAILED) for name, found in cases.items()}
     assert failed["good"] == "" and len(cases["good"]) == 2

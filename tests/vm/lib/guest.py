@@ -85,9 +85,10 @@ def prepare(job: Job, built: modules.Modules, share: Path, nonce: str) -> None:
     """Puts into the share what the guest reads."""
     for file in GUEST.iterdir():
         shutil.copyfile(file, share / file.name)
+    size = shutil.get_terminal_size((100, 30))
     values = {"NONCE": nonce, "KERNEL": job.kernel.name, "INIT": job.init, "MODULES": built.directory,
               "PWD": os.getcwd(), "LOAD": " ".join(job.load), "SHELL": "yes" if job.shell else "",
-              "TERM": os.environ.get("TERM", "dumb") if job.shell else ""}
+              "COLUMNS": size.columns, "LINES": size.lines, "TERM": os.environ.get("TERM", "dumb") if job.shell else ""}
     (share / "env").write_text("".join(f"LLP_VM_{key}={shlex.quote(str(value))}\n" for key, value in values.items()))
     (share / "programs").mkdir()
     if job.programs:

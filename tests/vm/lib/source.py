@@ -35,8 +35,9 @@ def extract(deb: Path, directory: Path) -> None:
             subprocess.Popen(["tar", "-xO", "--wildcards", f"./usr/src/{PACKAGE}.tar.xz"], stdin=package.stdout,
                              stdout=subprocess.PIPE) as archive:
         wanted = [f"{PACKAGE}/{part}" for part in PARTS]
-        said = subprocess.run(["tar", "-xJ", "--no-same-owner", "--strip-components=1", "--wildcards", "-C",
-                               str(directory), *wanted], stdin=archive.stdout, capture_output=True, text=True, check=False)
+        said = subprocess.run(
+            ["tar", "-xJ", "--no-same-owner", "--strip-components=1", "--wildcards", "-C", str(directory), *wanted],
+            stdin=archive.stdout, capture_output=True, text=True, check=False)
     if said.returncode or package.returncode or archive.returncode:
         raise RigError(f"{deb.name} is not made as expected: {said.stderr}")
 
