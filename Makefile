@@ -77,6 +77,12 @@ fuzz: ## Fuzz each target for FUZZ_SECONDS=60, or FUZZ_RUNS executions
 	@$(MAKE) build-fuzz
 	@tests/fuzz/run --bin build/fuzz/fuzz --seconds $(FUZZ_SECONDS) $(if $(FUZZ_RUNS),--runs $(FUZZ_RUNS))
 
+.PHONY: fuzz-coverage
+fuzz-coverage: ## Lines and branches of the engine that the fuzz targets reach
+	@$(deps) --check build fuzz
+	@$(MAKE) build-fuzz-coverage
+	@tests/fuzz/coverage --bin build/fuzz-coverage/fuzz --found build/fuzz/found
+
 .PHONY: bench
 bench: ## Engine throughput as ratios to a baseline (ARGS=...)
 	@$(deps) --check build bench
@@ -106,7 +112,7 @@ clean: ## Remove everything that was built
 help: ## This list
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@ / { printf "\n%s\n", substr($$0, 5) } \
-	  /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	  /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # One configured tree per preset; building is always left to Ninja.
 build/.configured: CMakePresets.json
@@ -118,7 +124,7 @@ build/%/.configured: CMakePresets.json
 	@cmake --preset $* --log-level=WARNING
 	@touch $@
 
-trees := release asan tsan coverage fuzz tidy
+trees := release asan tsan coverage fuzz fuzz-coverage tidy
 .PHONY: $(trees:%=build-%)
 $(trees:%=build-%): build-%: build/%/.configured
 	@cmake --build build/$* --parallel $(JOBS)

@@ -91,24 +91,34 @@ function(llp_unit_test name)
 endfunction()
 
 # llp_fuzz_target(NAME SOURCES...): a libFuzzer program in fuzz/. The engine is
-# compiled once more with the fuzzer's instrumentation.
+# compiled once more with the fuzzer's instrumentation, or, to see what the
+# inputs reach, with counters of lines and branches (LLP_FUZZ_COVERAGE).
 # Comparisons, indirect calls and stack depth are not traced: half the time went
 # there, and the targets' own mutator knows the frames.
-set(LLP_FUZZ_FLAGS -O2 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
-  -fsanitize-address-use-after-return=never -fno-sanitize-coverage=trace-cmp,indirect-calls,stack-depth)
+set(LLP_FUZZ_FLAGS -O2 -g -fno-omit-frame-pointer
+  -fno-sanitize-coverage=trace-cmp,indirect-calls,stack-depth)
+if(LLP_FUZZ_COVERAGE)
+  set(LLP_FUZZ_ENGINE_FLAGS -O1 -g -fprofile-instr-generate -fcoverage-mapping)
+  set(LLP_FUZZ_SANITIZE -fsanitize=fuzzer)
+else()
+  list(APPEND LLP_FUZZ_FLAGS -fno-sanitize-recover=all -fsanitize-address-use-after-return=never)
+  set(LLP_FUZZ_ENGINE_FLAGS ${LLP_FUZZ_FLAGS} -fsanitize=fuzzer-no-link,address,undefined)
+  set(LLP_FUZZ_SANITIZE -fsanitize=fuzzer,address,undefined)
+endif()
 function(llp_fuzz_target name)
   if(NOT TARGET llp_proto_fuzz)
     file(GLOB engine CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kmod/proto/*.c)
     add_library(llp_proto_fuzz STATIC ${engine})
     target_include_directories(llp_proto_fuzz PUBLIC ${PROJECT_SOURCE_DIR}/kmod)
-    target_compile_options(llp_proto_fuzz PRIVATE ${LLP_FUZZ_FLAGS}
-      -fsanitize=fuzzer-no-link,address,undefined)
+    target_compile_options(llp_proto_fuzz PRIVATE ${LLP_FUZZ_ENGINE_FLAGS})
+    if(LLP_FUZZ_COVERAGE)
+      target_link_options(llp_proto_fuzz PUBLIC -fprofile-instr-generate)
+    endif()
   endif()
   add_executable(${name} ${ARGN})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests/fuzz)
-  target_compile_options(${name} PRIVATE ${LLP_WARNINGS} ${LLP_FUZZ_FLAGS}
-    -fsanitize=fuzzer,address,undefined)
-  target_link_options(${name} PRIVATE -fsanitize=fuzzer,address,undefined)
+  target_compile_options(${name} PRIVATE ${LLP_WARNINGS} ${LLP_FUZZ_FLAGS} ${LLP_FUZZ_SANITIZE})
+  target_link_options(${name} PRIVATE ${LLP_FUZZ_SANITIZE})
   target_link_libraries(${name} PRIVATE llp_proto_fuzz)
 endfunction()
