@@ -104,6 +104,10 @@ format: ## Reformat C++ (kmod/ keeps the kernel's style by hand)
 module: ## Compile n_llp for the kernels whose headers are there (KDIR=headers)
 	@tools/dev/module $(KDIR)
 
+.PHONY: module-install
+module-install: ## Install n_llp and llp.h (root; DKMS if there, DESTDIR=)
+	@DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" tools/dev/module-install
+
 .PHONY: clean
 clean: ## Remove everything that was built
 	rm -rf build
