@@ -52,12 +52,10 @@ bool Damager::block_byte(std::uint8_t byte) {
     if (--tail_ == 0) end_block();
     return std::exchange(chosen_, false);
   }
-  if (x328 && byte == kEnq) {
+  if (byte == (x328 ? kEnq : eb_)) {
     end_block();
   } else if (x328 && (byte == kEtx || byte == kEtb)) {
     tail_ = 2;
-  } else if (!x328 && byte == eb_) {
-    end_block();
   } else if (chosen_ && at_ == target_) {
     chosen_ = false;
     return true;
@@ -208,7 +206,7 @@ class FaultyStream final : public io::ByteStream {
   std::mt19937_64 rng_;
   asio::steady_timer delay_;
   std::deque<std::uint8_t> waiting_;  // read and damaged, not yet asked for
-  std::chrono::steady_clock::time_point silent_until_{};
+  std::chrono::steady_clock::time_point silent_until_;
 };
 
 }  // namespace

@@ -38,7 +38,7 @@ class Wire {
  private:
   asio::steady_timer timer_;
   std::chrono::nanoseconds char_time_;
-  Clock::time_point free_at_{};
+  Clock::time_point free_at_;
 };
 
 class PacedStream final : public io::ByteStream {

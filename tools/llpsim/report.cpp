@@ -188,7 +188,7 @@ void LadderObserver::write(char direction, const std::string& text) const {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   const auto us = std::chrono::duration_cast<std::chrono::microseconds>(now).count();
   fmt::print(out_, "{}.{:06} {} {}\n", us / 1000000, us % 1000000, direction, text);
-  std::fflush(out_);
+  (void)std::fflush(out_);
 }
 
 void LadderObserver::frame(const llp_event& event) {

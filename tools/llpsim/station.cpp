@@ -74,7 +74,7 @@ asio::awaitable<void> Station::send_one(SendRecord& record, const Bytes& text) {
       record.reply_error = outgoing.error().message;
       co_return;
     }
-    const std::shared_ptr<line::Outgoing> out = *outgoing;
+    const std::shared_ptr<line::Outgoing> out = std::move(*outgoing);
     const line::SendResult result = co_await out->sent();
     record.cause = result.cause;
     record.outcome = result.outcome;
@@ -165,7 +165,7 @@ asio::awaitable<Result<void>> Station::take(line::Message message) {
   if (answer.empty()) co_return Result<void>{};
   auto outgoing = line_.send(std::move(answer), line::Kind::answer, LLP_EXPECT_NONE);
   if (!outgoing) co_return std::unexpected(outgoing.error());
-  const std::shared_ptr<line::Outgoing> out = *outgoing;
+  const std::shared_ptr<line::Outgoing> out = std::move(*outgoing);
   const line::SendResult result = co_await out->sent();
   if (result.cause == LLP_OK)
     report_.answered++;

@@ -49,6 +49,11 @@ missing; 69 host or service unknown; 70 internal error; 73 cannot write; 75 addr
 77 no permission.
 )";
 
+struct CloseFile {
+  void operator()(std::FILE* file) const noexcept { (void)std::fclose(file); }
+};
+using FilePtr = std::unique_ptr<std::FILE, CloseFile>;
+
 struct Options {
   std::string protocol, line, peer, role, match, expect, time_scale = "1", answer_text, also, json,
                                                          ladder_file, lock_dir = "/var/lock";
@@ -102,7 +107,7 @@ Result<void> parse_timed(const std::string& name, const std::string& text, doubl
 }
 
 Result<llp_params> make_params(const Options& o, config::Protocol protocol) {
-  llp_params params;
+  llp_params params{};
   llp_params_default(&params, protocol.protocol);
   const auto set = [&](std::string_view name, std::string_view value) -> Result<void> {
     return config::set_parameter(params, protocol.protocol, name, value);
@@ -160,7 +165,7 @@ class Run {
       : line_(line), station_(station), io_(io) {}
 
   void start(std::optional<std::vector<sim::OutMessage>> messages, bool announce) {
-    asio::co_spawn(io_, main(std::move(messages), announce), [this](std::exception_ptr e) {
+    asio::co_spawn(io_, main(std::move(messages), announce), [this](const std::exception_ptr& e) {
       if (e) std::rethrow_exception(e);
       io_.stop();
     });
@@ -235,9 +240,9 @@ int run(Options& o, const std::string& command) {
   o.station.verbose = !o.quiet && total <= 20;
 
   std::FILE* ladder = o.ladder ? stdout : nullptr;
-  std::unique_ptr<std::FILE, int (*)(std::FILE*)> ladder_file(nullptr, &std::fclose);
+  FilePtr ladder_file;
   if (!o.ladder_file.empty()) {
-    ladder_file.reset(std::fopen(o.ladder_file.c_str(), "we"));
+    ladder_file = FilePtr(std::fopen(o.ladder_file.c_str(), "we"));
     if (!ladder_file)
       return complain(fail_errno("cannot write " + o.ladder_file).error().message, kCannotCreate);
     ladder = ladder_file.get();
@@ -298,7 +303,7 @@ int run(Options& o, const std::string& command) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::signal(SIGPIPE, SIG_IGN);
+  (void)std::signal(SIGPIPE, SIG_IGN);
   Options o;
   CLI::App app("A station for the other end of a line: sends and answers messages, with faults on request.",
                "llpsim");
