@@ -250,8 +250,11 @@ static void rejected(struct llp_engine *e, struct llp_io *io)
 {
 	struct llp_x328 *x = &e->u.x;
 
-	/* It answers what came before this block, which may be accepted yet. */
-	if (x->hasty)
+	/*
+	 * It answers what came before this block, which may be accepted yet; or
+	 * something else than CR follows, and it may be a damaged ACK.
+	 */
+	if (x->hasty || (x->bare && x->dec != X328_D_LATE))
 		x->unsure |= x->tail_out;
 	if (x->abort)
 		give_up(e, io, LLP_CAUSE_ABORTED, outcome_refused(e));

@@ -50,6 +50,7 @@ class Master : public ::testing::Test {
   std::unique_ptr<Station> st;
 };
 
+// shows: x328/1/alternate x328/7/ack x328/10.1/mwait+ack
 TEST_F(Master, MwaitAckOfCurrentNextBlock) {
   Station& s = waiting();
   s.feed(ack(1));
@@ -58,6 +59,7 @@ TEST_F(Master, MwaitAckOfCurrentNextBlock) {
   EXPECT_EQ(s.left(LLP_T_P0), 6 * kSec);
 }
 
+// shows: x328/D-13 x328/7/ack x328/10.1/mwait+ack
 TEST_F(Master, MwaitAckOfLast) {
   Station& s = waiting_last();
   s.feed(ack(2));
@@ -70,6 +72,7 @@ TEST_F(Master, MwaitAckOfLast) {
   EXPECT_EQ(s.take(), kEnq);
 }
 
+// shows: x328/D-27 x328/10.1/mwait+rint
 TEST_F(Master, MwaitRintFinishesTheMessage) {
   Station& s = waiting();
   s.feed(kRint);
@@ -84,6 +87,7 @@ TEST_F(Master, MwaitRintFinishesTheMessage) {
   EXPECT_EQ(s.take(), kEnq);
 }
 
+// shows: x328/D-27 x328/10.1/mwait+rint
 TEST_F(Master, MwaitRintForTheLastBlock) {
   for (u32 policy : {LLP_RINT_FINISH, LLP_RINT_ABORT}) {
     p.rint = policy;
@@ -96,6 +100,7 @@ TEST_F(Master, MwaitRintForTheLastBlock) {
   }
 }
 
+// shows: x328/D-27 x328/D-31 x328/10.1/mwait+rint interop/11/x328/rint
 TEST_F(Master, MwaitRintAborts) {
   p.rint = LLP_RINT_ABORT;
   Station& s = waiting();
@@ -114,6 +119,7 @@ TEST_F(Master, MwaitRintAborts) {
   EXPECT_EQ(s.take(), b1);
 }
 
+// shows: x328/10.1/mwait+rint
 TEST_F(Master, MwaitRintAbortsMoreThanM) {
   p.rint = LLP_RINT_ABORT;
   p.retries_m = 2;
@@ -129,6 +135,7 @@ TEST_F(Master, MwaitRintAbortsMoreThanM) {
   failed(LLP_CAUSE_INTERRUPTED, LLP_OUT_NOT_SENT);
 }
 
+// shows: x328/7.1/rint-after-rint
 TEST_F(Master, MwaitRintTwiceInARowIsNoAcknowledgement) {
   Station& s = waiting("A\rB\rC\rD\rE\rF\rG\rH\r");
   s.feed(kRint);
@@ -142,6 +149,7 @@ TEST_F(Master, MwaitRintTwiceInARowIsNoAcknowledgement) {
   EXPECT_EQ(s.take(), block(2, "F\rG\rH\r", true));
 }
 
+// shows: x328/7/nak x328/10.1/mwait+nak
 TEST_F(Master, MwaitNak) {
   Station& s = waiting();
   s.feed(kNak);
@@ -150,6 +158,7 @@ TEST_F(Master, MwaitNak) {
   EXPECT_EQ(s.left(LLP_T_P0), 6 * kSec);
 }
 
+// shows: x328/7/nak x328/10.1/mwait+nak
 TEST_F(Master, MwaitNakMoreThanL) {
   Station& s = waiting_last();
   for (int i = 0; i < 5; i++) {
@@ -171,6 +180,7 @@ TEST_F(Master, MwaitNakMoreThanLOfAnEarlierBlock) {
 }
 
 // The first answer to the last block was lost; it may have been an ACK.
+// shows: x328/10.1/mwait+nak interop/1/repeat
 TEST_F(Master, MwaitNakMoreThanLAfterSilence) {
   p.retries_l = 1;
   Station& s = waiting_last();
@@ -181,6 +191,7 @@ TEST_F(Master, MwaitNakMoreThanLAfterSilence) {
   failed(LLP_CAUSE_REJECTED, LLP_OUT_UNKNOWN);
 }
 
+// shows: x328/2/eot-bare x328/7/eot x328/8/3 x328/10.1/mwait+eot
 TEST_F(Master, MwaitEot) {
   Station& s = waiting();
   s.feed(kEot);
@@ -195,12 +206,14 @@ TEST_F(Master, MwaitEot) {
   EXPECT_EQ(s.take(), kFirstBid);
 }
 
+// shows: x328/7/eot
 TEST_F(Master, MwaitEotForTheLastBlock) {
   Station& s = waiting_last();
   s.feed(kEot);
   failed(LLP_CAUSE_INTERRUPTED, LLP_OUT_REFUSED);
 }
 
+// shows: x328/10.1/mwait+eot
 TEST_F(Master, MwaitEotForTheLastBlockAfterSilence) {
   Station& s = waiting_last();
   s.advance(6 * kSec);
@@ -208,6 +221,7 @@ TEST_F(Master, MwaitEotForTheLastBlockAfterSilence) {
   failed(LLP_CAUSE_INTERRUPTED, LLP_OUT_UNKNOWN);
 }
 
+// shows: x328/D-29 x328/10.1/mwait+ack-previous
 TEST_F(Master, MwaitAckOfPreviousIsStale) {
   Station& s = waiting();
   s.advance(1 * kSec);
@@ -220,6 +234,7 @@ TEST_F(Master, MwaitAckOfPreviousIsStale) {
   EXPECT_EQ(s.take(), b2);
 }
 
+// shows: x328/7/garbage x328/10.1/mwait+other
 TEST_F(Master, MwaitOtherAckOrGarbageAsksAgain) {
   for (const std::string& what :
        {ack(5), std::string("\x11\x7f"), std::string("zz"), hex("10"), hex("10 55")}) {
@@ -235,6 +250,7 @@ TEST_F(Master, MwaitOtherAckOrGarbageAsksAgain) {
   }
 }
 
+// shows: x328/7/garbage
 TEST_F(Master, MwaitGarbageWaitsForQuiet) {
   Station& s = waiting();
   for (int i = 0; i < 20; i++) {
@@ -263,6 +279,7 @@ TEST_F(Master, MwaitStaleAnswerAfterGarbageStillAsksAgain) {
   EXPECT_EQ(s.take(), kEnq);
 }
 
+// shows: x328/7/garbage x328/10.1/mwait+other interop/1/enq interop/11/x328/enq_resolicit
 TEST_F(Master, MwaitGarbageWithoutAskingAgain) {
   p.enq_resolicit = 0;
   Station& s = waiting();
@@ -273,6 +290,7 @@ TEST_F(Master, MwaitGarbageWithoutAskingAgain) {
   EXPECT_EQ(s.take(), b1);
 }
 
+// shows: x328/7.1/count x328/10.1/mwait+other interop/11/x328/numbers
 TEST_F(Master, MwaitGarbageMoreThanN) {
   p.retries_n = 2;
   Station& s = waiting_last();
@@ -303,6 +321,7 @@ TEST_F(Master, MwaitGarbageBeforeTheBlockHasLeftIsNoAnswer) {
   EXPECT_EQ(s.state(), "master");
 }
 
+// shows: x328/10.1/mwait+enq
 TEST_F(Master, MwaitEnqOnceIsCountedTwiceEndsIt) {
   Station& s = waiting();
   s.feed(kEnq);
@@ -314,6 +333,7 @@ TEST_F(Master, MwaitEnqOnceIsCountedTwiceEndsIt) {
   failed(LLP_CAUSE_LINKRESET, LLP_OUT_NOT_SENT);
 }
 
+// shows: x328/10.1/mwait+enq
 TEST_F(Master, MwaitEnqTwiceAtTheLastBlock) {
   Station& s = waiting_last();
   s.feed(kEnq + kEnq);
@@ -321,6 +341,7 @@ TEST_F(Master, MwaitEnqTwiceAtTheLastBlock) {
   failed(LLP_CAUSE_LINKRESET, LLP_OUT_UNKNOWN);
 }
 
+// shows: x328/10.1/mwait+enq
 TEST_F(Master, MwaitEnqIsForgivenByTheNextBlock) {
   Station& s = waiting();
   s.feed(kEnq);
@@ -332,6 +353,7 @@ TEST_F(Master, MwaitEnqIsForgivenByTheNextBlock) {
   EXPECT_EQ(s.result(7).outcome, LLP_OUT_DELIVERED);
 }
 
+// shows: x328/D-17 x328/D-28 x328/10.1/mwait+timer-a x328/13/dying interop/11/x328/on_timeout
 TEST_F(Master, MwaitTimerARetransmits) {
   Station& s = waiting();
   for (int i = 0; i < 5; i++) {
@@ -345,6 +367,7 @@ TEST_F(Master, MwaitTimerARetransmits) {
   failed(LLP_CAUSE_NOREPLY, LLP_OUT_NOT_SENT);
 }
 
+// shows: x328/10.1/mwait+timer-a
 TEST_F(Master, MwaitTimerAAtTheLastBlock) {
   p.retries_n = 0;
   Station& s = waiting_last();
@@ -353,6 +376,7 @@ TEST_F(Master, MwaitTimerAAtTheLastBlock) {
   failed(LLP_CAUSE_NOREPLY, LLP_OUT_UNKNOWN);
 }
 
+// shows: x328/D-28 x328/10.1/mwait+timer-a interop/11/x328/on_timeout
 TEST_F(Master, MwaitTimerAAsks) {
   Station& s = asking();
   EXPECT_EQ(s.left(LLP_T_P0), 6 * kSec);
@@ -370,6 +394,7 @@ TEST_F(Master, NIsCountedForEachBlockAnew) {
   EXPECT_EQ(s.result(7).outcome, LLP_OUT_DELIVERED);
 }
 
+// shows: x328/8/2 x328/10.1/mwait+abort
 TEST_F(Master, MwaitLocalAbortThenAck) {
   Station& s = waiting();
   EXPECT_FALSE(llp_can_withdraw(&s.e(), 7));
@@ -390,6 +415,7 @@ TEST_F(Master, MwaitLocalAbortThenAckOfLastIsDelivered) {
   EXPECT_EQ(s.result(7).outcome, LLP_OUT_DELIVERED);
 }
 
+// shows: x328/10.1/mwait+abort
 TEST_F(Master, MwaitLocalAbortThenNak) {
   Station& s = waiting_last();
   s.abort(7);
@@ -398,6 +424,7 @@ TEST_F(Master, MwaitLocalAbortThenNak) {
   failed(LLP_CAUSE_ABORTED, LLP_OUT_REFUSED);
 }
 
+// shows: x328/10.1/mwait+abort
 TEST_F(Master, MwaitLocalAbortThenEot) {
   Station& s = waiting();
   s.abort(7);
@@ -406,6 +433,7 @@ TEST_F(Master, MwaitLocalAbortThenEot) {
   failed(LLP_CAUSE_ABORTED, LLP_OUT_NOT_SENT);
 }
 
+// shows: x328/10.1/mwait+abort
 TEST_F(Master, MwaitLocalAbortThenTimerA) {
   Station& s = waiting_last();
   s.abort(7);
@@ -426,6 +454,7 @@ TEST_F(Master, MwaitLocalAbortThenGarbageWaitsForTimerA) {
   failed(LLP_CAUSE_ABORTED, LLP_OUT_NOT_SENT);
 }
 
+// shows: x328/10.1/mwait+abort
 TEST_F(Master, MwaitLocalAbortThenRint) {
   Station& s = waiting();
   s.abort(7);
@@ -434,6 +463,7 @@ TEST_F(Master, MwaitLocalAbortThenRint) {
   failed(LLP_CAUSE_ABORTED, LLP_OUT_NOT_SENT);
 }
 
+// shows: x328/10.1/mres+abort
 TEST_F(Master, MresLocalAbort) {
   Station& s = asking(true);
   s.abort(7);
@@ -443,6 +473,7 @@ TEST_F(Master, MresLocalAbort) {
   EXPECT_EQ(s.result(7).outcome, LLP_OUT_DELIVERED);
 }
 
+// shows: x328/7.1/current x328/10.1/mres+reply
 TEST_F(Master, MresAckOfCurrent) {
   Station& s = asking();
   s.feed(ack(1));
@@ -450,6 +481,7 @@ TEST_F(Master, MresAckOfCurrent) {
   EXPECT_EQ(s.state(), "master");
 }
 
+// shows: x328/7.1/previous x328/10.1/mres+reply
 TEST_F(Master, MresAckOfPrevious) {
   Station& s = asking();
   s.feed(ack(0));
@@ -457,18 +489,21 @@ TEST_F(Master, MresAckOfPrevious) {
   EXPECT_EQ(s.state(), "master");
 }
 
+// shows: x328/7.1/nak x328/10.1/mres+reply
 TEST_F(Master, MresNak) {
   Station& s = asking();
   s.feed(kNak);
   EXPECT_EQ(s.take(), b1);
 }
 
+// shows: x328/7.1/rint-after-ack
 TEST_F(Master, MresRintAfterAck) {
   Station& s = asking();
   s.feed(kRint);
   EXPECT_EQ(s.take(), b2);
 }
 
+// shows: x328/7.1/rint-after-rint
 TEST_F(Master, MresRintAfterRint) {
   p.x328_on_timeout = LLP_X328_ENQ;
   Station& s = waiting();
@@ -480,6 +515,7 @@ TEST_F(Master, MresRintAfterRint) {
   EXPECT_EQ(s.take(), b2);
 }
 
+// shows: x328/7.1/eot x328/10.1/mres+reply
 TEST_F(Master, MresEot) {
   Station& s = asking();
   s.feed(kEot);
@@ -487,6 +523,7 @@ TEST_F(Master, MresEot) {
   failed(LLP_CAUSE_INTERRUPTED, LLP_OUT_NOT_SENT);
 }
 
+// shows: x328/10.1/mres+reply
 TEST_F(Master, MresOtherAckAndGarbageAreIgnored) {
   Station& s = asking();
   s.feed(ack(5) + "\x80");
@@ -496,6 +533,7 @@ TEST_F(Master, MresOtherAckAndGarbageAreIgnored) {
   EXPECT_EQ(s.take(), kEnq);
 }
 
+// shows: x328/10.1/mres+reply
 TEST_F(Master, MresEnqTwice) {
   Station& s = asking();
   s.feed(kEnq);
@@ -505,6 +543,7 @@ TEST_F(Master, MresEnqTwice) {
   failed(LLP_CAUSE_LINKRESET, LLP_OUT_NOT_SENT);
 }
 
+// shows: x328/7.1/count x328/10.1/mres+timer-a x328/13/dying
 TEST_F(Master, MresTimerA) {
   Station& s = asking(true);
   for (int i = 1; i < 5; i++) {
@@ -516,6 +555,7 @@ TEST_F(Master, MresTimerA) {
   failed(LLP_CAUSE_NOREPLY, LLP_OUT_UNKNOWN);
 }
 
+// shows: common/8 x328/10.1/any+hangup
 TEST_F(Master, HangupInTransfer) {
   Station& s = waiting();
   s.hangup();
@@ -528,6 +568,7 @@ TEST_F(Master, HangupInTransfer) {
   EXPECT_EQ(s.take(), kFirstBid);
 }
 
+// shows: x328/10.1/any+hangup
 TEST_F(Master, HangupAtTheLastBlock) {
   Station& s = waiting_last();
   s.hangup();
@@ -692,6 +733,20 @@ TEST_F(MasterEarly, AnswersThatBeganBeforeTheLastBlockLeftSayNothingOfIt) {
   }
 }
 
+// shows: common/1 x328/4/rule-a
+// The first byte of an ACK, damaged into a NAK: the last block was accepted.
+TEST_F(MasterEarly, NakWithoutCrInFrontOfOtherBytesMayHaveBeenAnAck) {
+  Station s(LLP_PROTO_X328, p);
+  warm_up(s);
+  to_master(s, 7, "A\r");
+  s.abort(7);
+  s.feed("\x15");
+  s.feed("1\r");
+  EXPECT_EQ(s.result(7).cause, LLP_CAUSE_ABORTED);
+  EXPECT_EQ(s.result(7).outcome, LLP_OUT_UNKNOWN);
+}
+
+// shows: common/1 x328/4/rule-a
 TEST_F(MasterEarly, TimerAStartsWhenTheTransmitterIsEmpty) {
   Station s(LLP_PROTO_X328, p);
   warm_up(s);
