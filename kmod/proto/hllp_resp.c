@@ -258,7 +258,7 @@ static bool kept_refused(struct llp_engine *e, struct llp_io *io)
 {
 	struct llp_hllp *h = &e->u.h;
 
-	if (h->last != HLLP_KEPT || !h->kept_id || h->due_kept || h->cur == HLLP_KEPT)
+	if (h->due_kept || h->cur == HLLP_KEPT)
 		return false;
 	if (h->kept_tries >= e->p.send_retries) {
 		hllp_release_kept(e, io);
@@ -273,16 +273,21 @@ static bool kept_refused(struct llp_engine *e, struct llp_io *io)
 void hllp_good_n(struct llp_engine *e, struct llp_io *io, char reason, enum llp_verdict_frame fv)
 {
 	struct llp_hllp *h = &e->u.h;
-	bool ours;
+	bool kept, ours;
 
 	/* It is out if it is answered, whatever the transmitter says. */
 	if (h->cur && !e->tx.active)
 		hllp_transmitted(e, io, true);
-	ours = (h->last == HLLP_KEPT && h->kept_id) ||
+	/*
+	 * A damaged one may have been a request: the reply before it would be
+	 * taken for its answer.
+	 */
+	kept = h->last == HLLP_KEPT && h->kept_id && !fv;
+	ours = kept ||
 	       (e->exch.state == LLP_X_WAIT && !e->exch.reply && !resend_under_way(e));
 	llp_ev_frame(io, false, LLP_FR_N, (u8)reason, 1, fv ? fv : ours ? LLP_FV_GOOD : LLP_FV_IGNORED, 0);
 	llp_count(e, LLP_C_NAKS_RECEIVED);
-	if (kept_refused(e, io))
+	if (kept && kept_refused(e, io))
 		return;
 	if (e->exch.state == LLP_X_WAIT && !e->exch.reply && !resend_under_way(e))
 		request_refused(e, io, reason);

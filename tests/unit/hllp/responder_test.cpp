@@ -11,6 +11,7 @@ using ::testing::IsEmpty;
 
 const std::string kBad = raw('D', 23, kM, kBadXorTrailer);
 
+// shows: hllp/6/idle+data hllp/6/busy+reply hllp/11.1 interop/3/no-low-level-reply
 TEST(HllpResponder, WorkedExample) {
   auto s = serving();
   EXPECT_THAT(s->texts(), ElementsAre(kM));
@@ -22,6 +23,7 @@ TEST(HllpResponder, WorkedExample) {
   EXPECT_TRUE(s->idle());
 }
 
+// shows: hllp/6/idle+bad hllp/10/bad hllp/11.2
 TEST(HllpResponder, WorkedExampleChecksumErrorNakResend) {
   auto s = station();
   s->feed(kBad);
@@ -31,6 +33,7 @@ TEST(HllpResponder, WorkedExampleChecksumErrorNakResend) {
   EXPECT_EQ(s->take(), "");
 }
 
+// shows: hllp/6/idle+nak-kept
 TEST(HllpResponder, IdleNakResendsTheLastReplyUpToNr) {
   auto s = serving();
   s->submit(1, kA, LLP_SUBMIT_REPLY);
@@ -49,6 +52,22 @@ TEST(HllpResponder, IdleNakResendsTheLastReplyUpToNr) {
   EXPECT_EQ(s->count(LLP_C_UNEXPECTED), 1u);
 }
 
+// A damaged byte made a NAK of the next request. The last reply, sent again, would be taken for its
+// answer.
+TEST(HllpResponder, RequestDamagedIntoANakDoesNotBringTheLastReplyAgain) {
+  auto s = serving();
+  s->submit(1, kA, LLP_SUBMIT_REPLY);
+  s->take();
+  std::string bad = D("x");
+  bad[1] = 'N';
+  s->feed(bad);
+  EXPECT_EQ(s->take(), "");
+  EXPECT_EQ(s->count(LLP_C_UNEXPECTED), 1u);
+  s->feed(N('X'));
+  EXPECT_EQ(s->take(), D(kA));
+}
+
+// shows: hllp/6/idle+nak-kept hllp/6/busy+reply
 TEST(HllpResponder, LastReplyIsKeptUntilTr) {
   auto s = serving();
   s->submit(1, kA, LLP_SUBMIT_REPLY);
@@ -61,6 +80,7 @@ TEST(HllpResponder, LastReplyIsKeptUntilTr) {
   EXPECT_EQ(s->take(), "");
 }
 
+// shows: hllp/6/idle+nak-kept
 TEST(HllpResponder, LastReplyIsKeptUntilTheNextGoodBlock) {
   auto s = serving();
   s->submit(1, kA, LLP_SUBMIT_REPLY);
@@ -156,6 +176,7 @@ TEST(HllpResponder, NakBetweenReplyAndQueuedRequest) {
   EXPECT_EQ(s->result(1).sent, 1);
 }
 
+// shows: hllp/D-16 hllp/6/busy+empty
 TEST(HllpResponder, ReplyOfLengthZeroSendsNothing) {
   auto s = station();
   s->verdict_policy = LLP_ACCEPT;
@@ -164,6 +185,7 @@ TEST(HllpResponder, ReplyOfLengthZeroSendsNothing) {
   EXPECT_TRUE(s->idle());
 }
 
+// shows: hllp/D-8 hllp/D-17 hllp/6/busy+failure
 TEST(HllpResponder, RejectIsNakG) {
   auto s = station();
   s->verdict_policy = LLP_REJECT;
@@ -183,6 +205,7 @@ TEST(HllpResponder, ForgetSaysNothing) {
   EXPECT_EQ(s->take(), "");
 }
 
+// shows: hllp/D-18 hllp/6/busy+duplicate
 TEST(HllpResponder, BusyDuplicateIsDropped) {
   auto s = serving();
   s->feed(D(kM));
@@ -221,6 +244,7 @@ TEST(HllpResponder, DuplicateInFlowIsCancelledIfItHadToBegin) {
   EXPECT_THAT(g->cancelled, IsEmpty());
 }
 
+// shows: hllp/6/busy+other
 TEST(HllpResponder, BusyQueueThenB) {
   auto s = station();
   s->verdict_policy = LLP_ACCEPT_ANSWER;
@@ -241,6 +265,7 @@ TEST(HllpResponder, BusyQueueThenB) {
   EXPECT_EQ(s->take(), N('B'));
 }
 
+// shows: hllp/6/busy+other
 TEST(HllpResponder, QueueOfOne) {
   auto s = station({{"queue", "1"}});
   s->verdict_policy = LLP_ACCEPT_ANSWER;
@@ -261,6 +286,7 @@ TEST(HllpResponder, ReplyToOurRequestNeedsNoPlaceInTheQueue) {
   EXPECT_EQ(s->messages.back().reply_to, 1u);
 }
 
+// shows: hllp/6/busy+bad
 TEST(HllpResponder, BusyBadIsNaked) {
   auto s = serving();
   s->feed(kBad);
@@ -268,6 +294,7 @@ TEST(HllpResponder, BusyBadIsNaked) {
   EXPECT_EQ(s->messages.size(), 1u);
 }
 
+// shows: hllp/6/busy+sb
 TEST(HllpResponder, NewBlockWhileTheReplyIsWritten) {
   auto s = serving();
   s->auto_pull = false;
@@ -311,6 +338,7 @@ TEST(HllpResponder, NotReadyStillTakesTheReply) {
   EXPECT_EQ(s->messages.at(0).reply_to, 1u);
 }
 
+// shows: common/8
 TEST(HllpResponder, HangupCancelsAndForgets) {
   auto s = serving();
   s->feed(
@@ -362,12 +390,14 @@ TEST(HllpResponder, AbortRx) {
   EXPECT_EQ(s->take(), N('B'));
 }
 
+// shows: hllp/D-10
 TEST(HllpDrain, NakAtTheBlocksWholeEnd) {
   auto s = station({}, 1000000);
   s->feed(kBad);
   EXPECT_EQ(s->take(), N('X'));
 }
 
+// shows: hllp/D-10
 TEST(HllpDrain, NakWaitsForTwoCharacterTimes) {
   auto s = station({}, 1000000);  // 1 ms
   s->feed(kBad.substr(0, kBad.size() - 1) + "x");
@@ -411,12 +441,14 @@ TEST(HllpDrain, RejectWhileABlockArrives) {
   EXPECT_EQ(s->take(), "");
 }
 
+// shows: hllp/D-10
 TEST(HllpDrain, WithoutAWireAtOnce) {
   auto s = station();
   s->feed(kBad.substr(0, kBad.size() - 1) + "x");
   EXPECT_EQ(s->take(), N('X'));
 }
 
+// shows: common/4 hllp/D-22 interop/11/hllp/flow
 TEST(HllpFlow, PassesOnAllButTheTrailer) {
   std::string text;
   for (int i = 0; i < 3000; i++) text += static_cast<char>('A' + i % 26);
@@ -439,6 +471,7 @@ TEST(HllpFlow, EveryLengthAroundAPiece) {
   }
 }
 
+// shows: hllp/D-22 hllp/10/restart
 TEST(HllpFlow, BadRestartsAndTheRepeatGoesIntoTheSameMessage) {
   auto s = station({{"flow", "yes"}});
   std::string bad = D(std::string(2000, 'x'));
@@ -456,6 +489,7 @@ TEST(HllpFlow, BadRestartsAndTheRepeatGoesIntoTheSameMessage) {
   EXPECT_THAT(s->cancelled, IsEmpty());
 }
 
+// shows: hllp/D-22 hllp/10/cancel
 TEST(HllpFlow, NoRepeatCancels) {
   auto s = station({{"flow", "yes"}});
   s->feed(kBad);
@@ -481,6 +515,7 @@ TEST(HllpFlow, RepeatDamagedAgain) {
   EXPECT_THAT(s->texts(), ElementsAre(kM));
 }
 
+// shows: hllp/D-22 hllp/10/cancel
 TEST(HllpFlow, TooLongCancelsAtOnce) {
   auto s = station({{"flow", "yes"}, {"max_data", "2000"}});
   s->feed(D(std::string(2001, 'x')));
@@ -504,6 +539,7 @@ TEST(HllpFlow, TooLongNakIsStillANak) {
   EXPECT_THAT(s->texts(), ElementsAre(kM));
 }
 
+// shows: hllp/D-3 hllp/10/restart
 TEST(HllpFlow, SbInsideRestarts) {
   auto s = station({{"flow", "yes"}});
   s->feed(D(std::string(2000, 'x')).substr(0, 1500) + D(kM));
@@ -511,6 +547,7 @@ TEST(HllpFlow, SbInsideRestarts) {
   EXPECT_THAT(s->texts(), ElementsAre(kM));
 }
 
+// shows: hllp/10/restart
 TEST(HllpFlow, TinRestartsAndWaits) {
   auto s = station({{"flow", "yes"}});
   s->feed(D(kM).substr(0, 12));
@@ -521,6 +558,7 @@ TEST(HllpFlow, TinRestartsAndWaits) {
   EXPECT_THAT(s->texts(), ElementsAre(kM));
 }
 
+// shows: hllp/10/cancel
 TEST(HllpFlow, HangupWhileWaitingForTheRepeatCancels) {
   auto s = station({{"flow", "yes"}});
   s->feed(kBad);
@@ -695,6 +733,7 @@ TEST(HllpFlow, NoMoreIsPassedOnOnceABlockIsBad) {
   EXPECT_EQ(s->restarts, 1);
 }
 
+// shows: hllp/11.10
 TEST(HllpContention, BothStartAtOnce) {
   auto a = waiting({{"match", "msa"}}), b = waiting({{"match", "msa"}});
   for (auto* s : {a.get(), b.get()}) {
