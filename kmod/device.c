@@ -48,7 +48,8 @@ static void llp_dev_release(struct device *dev)
 
 	llp_line_free(l);
 	mem_cgroup_put(l->memcg);
-	kvfree(l);
+	kfree(l->out);
+	kfree(l);
 }
 
 static int llp_number_get(void)
@@ -92,14 +93,18 @@ struct llp_line *llp_line_new(struct tty_struct *tty)
 	struct llp_line *l;
 	int number;
 
-	l = kvzalloc(sizeof(*l), GFP_KERNEL_ACCOUNT);
+	l = kzalloc(sizeof(*l), GFP_KERNEL_ACCOUNT);
 	if (!l)
 		return ERR_PTR(-ENOMEM);
-	number = llp_number_get();
+	/* Apart, since both together would take twice their size. */
+	l->out = kmalloc(LLP_OUT_SIZE + LLP_LOST_SIZE, GFP_KERNEL_ACCOUNT);
+	number = l->out ? llp_number_get() : -ENOMEM;
 	if (number < 0) {
-		kvfree(l);
+		kfree(l->out);
+		kfree(l);
 		return ERR_PTR(number);
 	}
+	l->lost = l->out + LLP_OUT_SIZE;
 	l->number = number;
 	l->tty = tty;
 	strscpy(l->tty_name, tty_name(tty), sizeof(l->tty_name));

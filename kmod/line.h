@@ -38,8 +38,8 @@
 #define LLP_NOTES_MAX		64	/* notifications that wait on a file */
 #define LLP_READ_IDS		16	/* messages that a file may still decide on */
 #define LLP_LOST_SIZE		256	/* lost bytes kept */
-#define LLP_OUT_SIZE		1024	/* bytes on their way to the driver */
-#define LLP_RX_SIZE		3072	/* room for received text at first */
+#define LLP_OUT_SIZE		768	/* bytes on their way to the driver */
+#define LLP_RX_SIZE		1984	/* room for received text at first */
 
 /* A received message; the buffer that is being filled, too. */
 struct llp_in {
@@ -189,7 +189,7 @@ struct llp_line {
 	u64 leaves;		/* the last byte leaves the wire then, ns */
 	u64 check;		/* look at the transmitter again */
 	u32 out_pos, out_len;
-	u8 out[LLP_OUT_SIZE];
+	u8 *out;		/* LLP_OUT_SIZE */
 
 	/* what people look at */
 	u64 count[LLP_C__N];	/* of the engine, from before it went up last */
@@ -200,7 +200,7 @@ struct llp_line {
 	u64 lost_total;
 	u32 lost_new;		/* bytes of @lost that nobody fetched yet */
 	u32 lost_at;		/* where the next goes */
-	u8 lost[LLP_LOST_SIZE];
+	u8 *lost;		/* LLP_LOST_SIZE, behind @out */
 };
 
 /* main.c: */

@@ -85,7 +85,7 @@ bool llp_xmit_pump(struct llp_line *l)
 		l->out_len = 0;
 		if (!llp_tx_pending(&l->engine))
 			break;
-		l->out_len = llp_tx(&l->engine, &l->io, l->out, sizeof(l->out));
+		l->out_len = llp_tx(&l->engine, &l->io, l->out, LLP_OUT_SIZE);
 		if (!l->out_len)
 			break;
 	}
