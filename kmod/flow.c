@@ -210,10 +210,9 @@ void llp_flow_ended(struct llp_line *l, const struct llp_event *ev)
 {
 	struct llp_chunk *c;
 
-	if (!l->flow)
-		return;
 	if (ev->id != l->flow_id || !l->spare) {
-		llp_verdict(&l->engine, &l->io, ev->id, LLP_REJECT);
+		if (!(ev->flags & LLP_END_EMPTY))
+			llp_verdict(&l->engine, &l->io, ev->id, LLP_REJECT);
 		return;
 	}
 	if ((ev->flags & LLP_END_EMPTY) && !l->flow_begun) {

@@ -14,7 +14,9 @@
 
 static int llp_tty_open(struct tty_struct *tty)
 {
+	const char *why;
 	struct llp_line *l;
+	bool up;
 	int err;
 
 	if (!capable(CAP_SYS_ADMIN) && !capable(CAP_SYS_TTY_CONFIG))
@@ -28,13 +30,16 @@ static int llp_tty_open(struct tty_struct *tty)
 	l->was_exclusive = test_and_set_bit(TTY_EXCLUSIVE, &tty->flags);
 	tty->disc_data = l;
 	tty->receive_room = 65536;
-	mutex_lock(&l->lock);
-	err = llp_line_preset(l);
-	mutex_unlock(&l->lock);
-	if (!err)
-		err = llp_line_publish(l);
-	if (!err)
+	up = llp_line_preset(l);
+	err = llp_line_publish(l);
+	if (!err) {
+		mutex_lock(&l->lock);
+		/* The parameters were checked when the module was loaded. */
+		if (up)
+			llp_line_up(l, &why);
+		mutex_unlock(&l->lock);
 		return 0;
+	}
 
 	tty->disc_data = NULL;
 	if (!l->was_exclusive)

@@ -206,8 +206,8 @@ struct llp_line {
 /* main.c: */
 extern struct workqueue_struct *llp_wq;
 extern unsigned int llp_max_lines;
-/* Puts a new line into the state that the module's parameters ask for. */
-int llp_line_preset(struct llp_line *l);
+/* Sets a new line up as the module's parameters ask; Return: whether it shall go to work. */
+bool llp_line_preset(struct llp_line *l);
 
 /* device.c: what people open */
 int llp_device_init(void);

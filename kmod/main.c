@@ -57,17 +57,15 @@ static struct {
 	struct llp_ioc_options options;
 } start;
 
-int llp_line_preset(struct llp_line *l)
+bool llp_line_preset(struct llp_line *l)
 {
-	const char *why;
-
 	l->protocol = start.protocol;
 	l->params = start.params;
 	l->policy = start.options.policy;
 	l->max_messages = start.options.max_messages;
 	l->max_bytes = start.options.max_bytes;
 	l->max_writes = start.options.max_writes;
-	return go_up ? llp_line_up(l, &why) : 0;
+	return go_up;
 }
 
 static int __init read_protocol(void)

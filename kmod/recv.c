@@ -144,21 +144,19 @@ void llp_recv_ended(struct llp_line *l, const struct llp_event *ev)
 	struct list_head *queue;
 	struct llp_in *m;
 
-	if (ev->flags & LLP_END_EMPTY) {
+	if (l->flow) {
 		llp_flow_ended(l, ev);
 		return;
 	}
+	if (ev->flags & LLP_END_EMPTY)
+		return;
 	if ((ev->flags & LLP_END_REPLY) && l->expect && l->expect->expect_id == ev->reply_to &&
-	    l->expect->expecting == LLP_EXPECTS_REPLY && !l->flow) {
+	    l->expect->expecting == LLP_EXPECTS_REPLY) {
 		f = l->expect;
 		queue = &f->replies;
 	} else if (l->receiver && !l->receiver->unready) {
 		f = l->receiver;
 		queue = &l->in;
-		if (l->flow) {
-			llp_flow_ended(l, ev);
-			return;
-		}
 		/* Where a bid could be refused, what began is kept. */
 		if (l->protocol != LLP_PROTO_X328 && !has_room(l))
 			f = NULL;
