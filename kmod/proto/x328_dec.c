@@ -238,15 +238,17 @@ static void hdr_byte(struct llp_engine *e, u8 c)
 static size_t text_room(struct llp_engine *e, const struct llp_io *io)
 {
 	struct llp_x328 *x = &e->u.x;
-	u32 cr = e->p.join == LLP_JOIN_CR, used = e->rx.fill + cr;
-	size_t room = io->rx_cap > used ? io->rx_cap - used : 0;
+	size_t room = io->rx_cap > e->rx.fill ? io->rx_cap - e->rx.fill : 0;
 	u32 left = e->p.max_message - e->rx.total;
 
+	/* The block accepted last, sent again, is no more text: row 6 comes before the limit. */
+	if (x->hdr[0] - '0' == x->got && x->got_end == CH_ETB)
+		left += x->got_len;
 	if (x->text_len == e->p.max_rx_text) {
 		x->overlong = 1;
 		return 0;
 	}
-	left = left > x->text_len + cr ? left - x->text_len - cr : 0;
+	left = left > x->text_len ? left - x->text_len : 0;
 	if (!left || (!room && io->rx_fixed)) {
 		x->overmsg = 1;
 		return 0;

@@ -288,6 +288,14 @@ static bool needs_cr(const struct llp_engine *e, const struct llp_io *io)
 	return e->p.join == LLP_JOIN_CR && (!len || io->rx_buf[e->rx.good + len - 1] != CH_CR);
 }
 
+/* The text of the present block, or the CR behind it, is more than the message may have. */
+static bool too_much(const struct llp_engine *e, const struct llp_io *io)
+{
+	if (e->u.x.overmsg || !needs_cr(e, io))
+		return e->u.x.overmsg;
+	return e->rx.fill >= io->rx_cap || e->u.x.text_len + e->rx.total >= e->p.max_message;
+}
+
 static void accept(struct llp_engine *e, struct llp_io *io, u8 num, u64 digest)
 {
 	struct llp_x328 *x = &e->u.x;
@@ -342,23 +350,21 @@ static void good_block(struct llp_engine *e, struct llp_io *io)
 		interrupt(e, io, LLP_CAUSE_ABORTED);
 		return;
 	}
-	if (!x->overmsg && needs_cr(e, io))
-		x->overmsg = e->rx.fill >= io->rx_cap || e->rx.fill - e->rx.good + e->rx.total >= e->p.max_message;
-	if (x->overmsg) {
-		block_frame(e, io, LLP_FV_TOO_LONG);
-		llp_rx_discard(e);
-		interrupt(e, io, LLP_CAUSE_TOO_LONG);
-		return;
-	}
-	digest = llp_sum_end(&x->sum, io->rx_buf + e->rx.good, x->text_len);
+	digest = x->overmsg ? 0 : llp_sum_end(&x->sum, io->rx_buf + e->rx.good, x->text_len);
 	/* Decision D-38: a retransmission is the same to the last byte. */
-	if (num == x->got && x->text_len == x->got_len && x->end == x->got_end &&
+	if (!x->overmsg && num == x->got && x->text_len == x->got_len && x->end == x->got_end &&
 	    llp_fold(x->acc) == x->got_check && digest == x->got_digest) {
 		duplicate(e, io);
 		return;
 	}
 	/* While an answer is owed, the master cannot have gone on; it can have begun anew. */
 	if ((num == x->vr && !owed) || (num == 1 && x->got != X328_NONE && x->got_end == CH_ETX)) {
+		if (too_much(e, io)) {
+			block_frame(e, io, LLP_FV_TOO_LONG);
+			llp_rx_discard(e);
+			interrupt(e, io, LLP_CAUSE_TOO_LONG);
+			return;
+		}
 		accept(e, io, num, digest);
 		return;
 	}

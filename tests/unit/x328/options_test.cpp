@@ -38,6 +38,7 @@ class Options : public ::testing::Test {
 
 // ---- TERM ----
 
+// shows: x328/D-3 interop/1/nak-term interop/11/x328/nak_term
 TEST_F(Options, NakWithoutTerm) {
   p.nak_term = 0;
   Station& s = granted();
@@ -49,6 +50,7 @@ TEST_F(Options, NakWithoutTerm) {
   EXPECT_EQ(to_hex(idle.take()), "15");
 }
 
+// shows: x328/D-2
 TEST_F(Options, MissingTermIsForgiven) {
   Station& s = station();
   s.feed("\x05");
@@ -67,6 +69,7 @@ TEST_F(Options, MissingTermIsForgiven) {
   EXPECT_TRUE(s.idle());
 }
 
+// shows: x328/D-2
 TEST_F(Options, TermWaitIsThreeCharactersOnASlowLine) {
   p.char_time = 100 * static_cast<u32>(kMs);
   Station& s = station();
@@ -74,6 +77,7 @@ TEST_F(Options, TermWaitIsThreeCharactersOnASlowLine) {
   EXPECT_EQ(s.left(LLP_T_P4), 300 * kMs);
 }
 
+// shows: x328/D-2
 TEST_F(Options, MissingTermTheNextByteBeginsTheNextSequence) {
   Station& s = station();
   s.feed("\x05" + block(1, "x\r", false).substr(0, 13) + block(2, "y\r", true) + "\x04");
@@ -85,6 +89,7 @@ TEST_F(Options, MissingTermTheNextByteBeginsTheNextSequence) {
   EXPECT_EQ(s.lost, "");
 }
 
+// shows: x328/D-2
 TEST_F(Options, ALateTermIsSwallowed) {
   Station& s = station();
   s.feed("\x05");
@@ -104,6 +109,7 @@ TEST_F(Options, ALateTermMayBeMissingToo) {
   EXPECT_EQ(s.take(), ack(0) + ack(1));
 }
 
+// shows: x328/D-2 interop/11/x328/strict_term
 TEST_F(Options, StrictTermDropsTheSequence) {
   p.strict_term = 1;
   p.accept_plain_ack = 1;
@@ -133,6 +139,7 @@ TEST_F(Options, StrictTermMasterIgnoresAnAckWithoutIt) {
   EXPECT_EQ(s.take(), block(1, kM1, true));
 }
 
+// shows: interop/11/x328/strict_term
 TEST_F(Options, StrictTermBlock) {
   p.strict_term = 1;
   Station& s = granted();
@@ -171,6 +178,7 @@ TEST_F(Options, StrictTermSequenceInsideABlock) {
 
 // ---- plain ACK ----
 
+// shows: x328/2/plain-ack
 TEST_F(Options, PlainAckIsNotPartOfTheProtocol) {
   Station& s = station();
   to_bid(s);
@@ -180,6 +188,7 @@ TEST_F(Options, PlainAckIsNotPartOfTheProtocol) {
   EXPECT_EQ(s.take(), kFirstBid);
 }
 
+// shows: x328/D-4 interop/11/x328/accept_plain_ack
 TEST_F(Options, PlainAckAccepted) {
   p.accept_plain_ack = 1;
   p.block_max = 11;
@@ -201,6 +210,7 @@ TEST_F(Options, PlainAckAccepted) {
 
 // ---- BCC ----
 
+// shows: x328/D-5 interop/1/bcc-high interop/11/x328/bcc_high
 TEST_F(Options, BccHighSent) {
   const std::array<const char*, 3> want = {kBlocks[8].hex, kHighMask7, kHighVista00};
   for (u32 how : {LLP_BCC_FULL, LLP_BCC_MASK7, LLP_BCC_VISTA00}) {
@@ -209,6 +219,7 @@ TEST_F(Options, BccHighSent) {
   }
 }
 
+// shows: x328/D-5 interop/11/x328/bcc_high
 TEST_F(Options, BccHighReceived) {
   const std::array<const char*, 3> all = {kBlocks[8].hex, kHighMask7, kHighVista00};
   for (u32 how : {LLP_BCC_FULL, LLP_BCC_MASK7, LLP_BCC_VISTA00}) {
@@ -224,6 +235,7 @@ TEST_F(Options, BccHighReceived) {
   }
 }
 
+// shows: common/5 x328/D-6
 TEST_F(Options, LowerCaseBccIsAccepted) {
   Station& s = granted();
   std::string b = hex(kBlocks[0].hex);
@@ -233,6 +245,7 @@ TEST_F(Options, LowerCaseBccIsAccepted) {
   EXPECT_EQ(s.take(), ack(1));
 }
 
+// shows: x328/D-5 x328/D-6
 TEST_F(Options, EveryBccValueIsWrittenAndRead) {
   for (int c = 0x20; c < 0x100; c++) {
     const std::string text(1, static_cast<char>(c));
@@ -248,6 +261,7 @@ TEST_F(Options, EveryBccValueIsWrittenAndRead) {
 
 // ---- join ----
 
+// shows: x328/3.3/join interop/2/join interop/11/x328/join
 TEST_F(Options, JoinCrAddsWhatIsMissing) {
   p.join = LLP_JOIN_CR;
   Station& s = granted();
@@ -257,6 +271,7 @@ TEST_F(Options, JoinCrAddsWhatIsMissing) {
   EXPECT_EQ(s.texts(), std::vector<std::string>{"MSH|A\rPID|1\r\rOBX|2\r"});
 }
 
+// shows: x328/3.3/join interop/2/join
 TEST_F(Options, JoinCrSendsOneSegmentABlockWithoutItsCr) {
   p.join = LLP_JOIN_CR;
   EXPECT_EQ(blocks_of("MSH|A\rPID|1\r\rOBX|2"),
@@ -298,6 +313,16 @@ TEST_F(Options, JoinCrCountsTowardsTheLimit) {
   EXPECT_EQ(u.cancelled.at(0).second, LLP_CAUSE_TOO_LONG);
 }
 
+// A text that ends with CR needs no room for another.
+TEST_F(Options, JoinCrLeavesTheLastByteToTheText) {
+  p.join = LLP_JOIN_CR;
+  p.max_message = 4;
+  Station& s = granted();
+  s.feed(block(1, "abc\r", true));
+  EXPECT_EQ(s.take(), ack(1));
+  EXPECT_EQ(s.texts(), std::vector<std::string>{"abc\r"});
+}
+
 TEST_F(Options, JoinCrWithABufferThatGrowsByOne) {
   p.join = LLP_JOIN_CR;
   Station s(LLP_PROTO_X328, p);
@@ -325,6 +350,7 @@ TEST_F(Options, JoinCrWithAFixedBufferThatIsFull) {
 
 // ---- cutting ----
 
+// shows: x328/D-11 interop/1/segment
 TEST_F(Options, BlockingSegmentPacksWholeSegments) {
   p.block_max = 12;
   EXPECT_EQ(blocks_of("AAAA\rBBBB\rCC\rDDDDDDDDDDDDDD\rEE\rF"),
@@ -332,6 +358,7 @@ TEST_F(Options, BlockingSegmentPacksWholeSegments) {
                                       block(3, "DDDDDDDDDDDD", false), block(4, "DD\rEE\rF", true)}));
 }
 
+// shows: x328/D-11 interop/11/x328/blocking
 TEST_F(Options, BlockingSize) {
   p.block_max = 7;
   p.blocking = LLP_BLOCKING_SIZE;
@@ -339,17 +366,20 @@ TEST_F(Options, BlockingSize) {
             (std::vector<std::string>{block(1, "AAAA\rBB", false), block(2, "BB\rCC\r", true)}));
 }
 
+// shows: x328/D-9
 TEST_F(Options, BlockOfOneByte) {
   p.block_max = 1;
   EXPECT_EQ(blocks_of("A\r"), (std::vector<std::string>{block(1, "A", false), block(2, "\r", true)}));
 }
 
+// shows: x328/D-9 x328/13/sizes interop/11/x328/blocking
 TEST_F(Options, DefaultLimitIs233) {
   EXPECT_EQ(blocks_of(std::string(233, 'x')).size(), 1u);
   EXPECT_EQ(blocks_of(std::string(234, 'x')),
             (std::vector<std::string>{block(1, std::string(233, 'x'), false), block(2, "x", true)}));
 }
 
+// shows: x328/D-9 x328/3.2/length x328/13/sizes
 TEST_F(Options, LargestBlock) {
   p.block_max = 99999;
   p.max_rx_text = 99999;
@@ -366,6 +396,7 @@ TEST_F(Options, LargestBlock) {
 
 // ---- what cannot be sent ----
 
+// shows: x328/D-8
 TEST_F(Options, IllegalCharactersAreRefusedWhereverTheyStand) {
   const std::string specials = hex("01 02 03 04 05 06 10 15 16 17");
   for (std::size_t at : {0u, 1u, 7u, 8u, 15u, 16u, 19u}) {
@@ -379,6 +410,7 @@ TEST_F(Options, IllegalCharactersAreRefusedWhereverTheyStand) {
   }
 }
 
+// shows: x328/D-8 interop/11/x328/illegal
 TEST_F(Options, IllegalCharactersAreReplaced) {
   p.replace = '?';
   EXPECT_EQ(blocks_of("a\x02"
@@ -399,6 +431,7 @@ TEST_F(Options, SubmitRefusals) {
   EXPECT_EQ(down.submit(1, "x"), -ENODEV);
 }
 
+// shows: x328/D-12
 TEST_F(Options, MessageLongerThanAllowedIsInterrupted) {
   p.max_message = 10;
   for (bool flow : {false, true}) {
@@ -420,6 +453,39 @@ TEST_F(Options, MessageLongerThanAllowedIsInterrupted) {
   }
 }
 
+// The answer to a block was lost when there is no room for as much text again.
+// shows: x328/D-25
+TEST_F(Options, RepeatNearTheLimitIsNoMoreText) {
+  p.max_message = 10;
+  for (bool flow : {false, true}) {
+    p.flow = flow;
+    Station& s = granted();
+    s.feed(block(1, "12", false) + block(2, "345678", false));
+    s.take();
+    s.feed(block(2, "345678", false));
+    EXPECT_EQ(s.take(), ack(2));
+    s.feed(block(3, "90", true));
+    EXPECT_EQ(s.take(), ack(3));
+    EXPECT_EQ(s.texts(), std::vector<std::string>{"1234567890"});
+    EXPECT_TRUE(s.cancelled.empty());
+  }
+}
+
+// The order of the checks: whether a block is the next one comes before whether it fits.
+TEST_F(Options, BlockOutOfSequenceThatWouldNotFit) {
+  p.max_message = 10;
+  Station& s = granted();
+  s.feed(block(1, "123456", false));
+  s.take();
+  s.feed(block(3, "78901", true));
+  EXPECT_EQ(s.take(), kNak);
+  s.feed(block(1, "78901xx", true));  // the number of the one before, but another
+  EXPECT_EQ(s.take(), kNak);
+  s.feed(block(2, "7890", true));
+  EXPECT_EQ(s.take(), ack(2));
+  EXPECT_EQ(s.texts(), std::vector<std::string>{"1234567890"});
+}
+
 TEST_F(Options, MessageLongerThanAllowedButDamaged) {
   p.max_message = 10;
   Station& s = granted();
@@ -429,6 +495,7 @@ TEST_F(Options, MessageLongerThanAllowedButDamaged) {
   EXPECT_EQ(s.take(), kNak);
 }
 
+// shows: common/7
 TEST_F(Options, BufferThatCannotGrow) {
   Station s(LLP_PROTO_X328, p);
   s.fixed_buffer = true;  // sixteen bytes
@@ -454,6 +521,7 @@ TEST_F(Options, BufferThatGrowsByOneByte) {
   EXPECT_EQ(s.messages.at(1).text, text + text);
 }
 
+// shows: x328/D-10 x328/6/5 x328/13/sizes interop/11/x328/max_rx_text
 TEST_F(Options, ReceivedTextLimits) {
   for (std::size_t n : {0u, 1u, 233u, 234u, 4096u}) {
     Station& s = granted();
@@ -467,6 +535,7 @@ TEST_F(Options, ReceivedTextLimits) {
   EXPECT_EQ(s.count(LLP_C_NAK_TOO_LONG), 1u);
 }
 
+// shows: x328/3.4/first x328/13/wraps
 TEST_F(Options, NumbersAcrossTwoWraps) {
   Station& s = granted();
   std::string want;
@@ -483,6 +552,7 @@ TEST_F(Options, NumbersAcrossTwoWraps) {
   for (int n = 1; n <= 20; n++) EXPECT_EQ(sent[n - 1][1], '0' + (n & 7));
 }
 
+// shows: common/4 x328/11/forward
 TEST_F(Options, FlowPassesBlocksOn) {
   p.flow = 1;
   Station& s = granted();
@@ -497,6 +567,7 @@ TEST_F(Options, FlowPassesBlocksOn) {
 
 // ---- headings ----
 
+// shows: x328/D-33 interop/1/heading
 TEST_F(Options, HeadingIsSkipped) {
   for (const char* h : {kHeadingFromBlk, kHeadingFromHeading}) {
     Station& s = granted();
@@ -506,6 +577,7 @@ TEST_F(Options, HeadingIsSkipped) {
   }
 }
 
+// shows: x328/D-33
 TEST_F(Options, HeadingWithAWrongCheck) {
   Station& s = granted();
   std::string b = hex(kHeadingFromBlk);
@@ -521,6 +593,7 @@ TEST_F(Options, CheckFromTheHeadingOnIsNotTakenWithoutOne) {
   EXPECT_EQ(s.take(), kNak);
 }
 
+// shows: x328/D-33
 TEST_F(Options, HeadingOfSixtyFourAndOfMore) {
   Station& s = granted();
   s.feed("\x01" + std::string(64, 'h') + block(1, "x\r", true));
@@ -529,6 +602,7 @@ TEST_F(Options, HeadingOfSixtyFourAndOfMore) {
   EXPECT_EQ(s.take(), kNak);
 }
 
+// shows: x328/D-33
 TEST_F(Options, HeadingWithoutText) {
   for (const char* end : {"\x03", "\x17"}) {
     Station& s = granted();
@@ -555,6 +629,7 @@ TEST_F(Options, HeadingOfABlockThatBrokeOffIsForgotten) {
 
 // ---- prefixes and garbage ----
 
+// shows: x328/D-34
 TEST_F(Options, PrefixesBeforeAckRintAndNak) {
   p.block_max = 11;
   Station& s = station();
@@ -571,6 +646,7 @@ TEST_F(Options, PrefixesBeforeAckRintAndNak) {
   EXPECT_EQ(s.count(LLP_C_GARBAGE), 0u);
 }
 
+// shows: x328/D-34
 TEST_F(Options, ALongerPrefixMakesItGarbage) {
   for (const std::string& answer : {ack(1), kNak, kRint}) {
     Station& s = station();
@@ -599,6 +675,7 @@ TEST_F(Options, NoLengthOfPrefixLosesAnything) {
   }
 }
 
+// shows: x328/D-34
 TEST_F(Options, GarbageBeforeEotAndEnqIsReportedAndTheyAreHonoured) {
   Station& s = station();
   to_master(s);
@@ -645,6 +722,7 @@ TEST_F(Options, ControlCharactersOutOfPlace) {
 }
 
 // Characters that do not belong into text do no harm if the check is right.
+// shows: x328/D-7
 TEST_F(Options, ControlCharactersInsideText) {
   Station& s = granted();
   const std::string text = hex("41 01 06 10 15 16 42");
@@ -653,6 +731,7 @@ TEST_F(Options, ControlCharactersInsideText) {
   EXPECT_EQ(s.texts(), std::vector<std::string>{text});
 }
 
+// shows: interop/11/presets
 TEST_F(Options, PresetsAreUsable) {
   for (u32 i = 0; llp_preset_at(i); i++) {
     const llp_preset* preset = llp_preset_at(i);
