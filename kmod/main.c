@@ -125,7 +125,8 @@ static int __init read_params(void)
 		pr_err("params: %s\n", why);
 		err = -EINVAL;
 	}
-	return err;
+	/* modprobe makes something else of ENOENT. */
+	return err ? -EINVAL : 0;
 }
 
 static int __init read_limits(void)
