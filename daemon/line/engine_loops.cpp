@@ -13,7 +13,10 @@ namespace llp::line {
 namespace {
 
 constexpr std::size_t kReadSize = 16384;
-constexpr std::size_t kStaging = 4096;
+// Output is handed on in pieces of this size, so that a message can be stopped
+// between them; but without a wire in whole blocks up to the larger size, for
+// peers that take one read for one message.
+constexpr std::size_t kStaging = 4096, kWholeBlock = std::size_t{256} << 10;
 // After a write that failed, for the read to fail by itself (ns).
 constexpr std::uint64_t kReaderSeesIt = 100'000'000;
 
@@ -110,13 +113,17 @@ asio::awaitable<void> EngineCore::feed(Self self, std::span<const std::uint8_t> 
 }
 
 asio::awaitable<void> EngineCore::write_loop(Self self) {
-  std::array<std::uint8_t, kStaging> staging{};
+  std::vector<std::uint8_t> staging(kStaging);
   while (!self->closed_) {
     if (!self->up_ || self->write_failed_ || !self->shell_.tx_pending()) {
       co_await self->writer_.wait();
       continue;
     }
-    const std::size_t size = self->shell_.tx(staging);
+    std::size_t size = self->shell_.tx(staging);
+    while (size == staging.size() && size < kWholeBlock && self->stream_->char_time().count() == 0) {
+      staging.resize(2 * size);
+      size += self->shell_.tx(std::span(staging).subspan(size));
+    }
     ++self->writes_;
     self->writing_ = true;
     const std::uint64_t generation = self->generation_;
@@ -125,6 +132,7 @@ asio::awaitable<void> EngineCore::write_loop(Self self) {
     self->set_alarm();
     const Result<void> written = co_await self->stream_->write(bytes);
     self->writing_ = false;
+    if (staging.size() > kStaging) staging = std::vector<std::uint8_t>(kStaging);
     if (!written && generation == self->generation_ && !self->closed_) {
       // The reader sees the end, too, as a rule; if not, it is shown to it.
       self->write_failed_ = true;

@@ -12,6 +12,7 @@ std::size_t largest(const Pair& pair) {
 }
 
 // Peers that take one read for one message need a block in one write (MLLP, decision D-10).
+// shows: hllp/4/one-piece mllp/D-10
 TEST(Writing, ABlockGoesOutInOneWrite) {
   for (const std::size_t size : {std::size_t{100}, std::size_t{5000}, std::size_t{90'000}}) {
     for (const Protocol& protocol : {kMllp, kHllp}) {

@@ -48,7 +48,8 @@ class MemoryLine : public std::enable_shared_from_this<MemoryLine> {
   std::array<bool, 2> fail_writes{};           // writes fail, reads see nothing of it
 
   // ---- what happened ----
-  std::array<std::string, 2> sent;  // by each side, undamaged
+  std::array<std::string, 2> sent;                 // by each side, undamaged
+  std::array<std::vector<std::size_t>, 2> writes;  // the bytes of each write
   std::array<int, 2> opens{}, disconnects{};
   [[nodiscard]] std::size_t under_way(int from) const { return sides_[from].out.size(); }
 
@@ -183,6 +184,7 @@ class MemoryLine : public std::enable_shared_from_this<MemoryLine> {
     const std::uint64_t session = self->sides_[side].session;
     Side& s = self->sides_[side];
     if (self->fail_writes[side]) co_return fail(Errc::reset, "the memory line takes nothing");
+    self->writes[side].push_back(bytes.size());
     for (const std::uint8_t c : bytes) {
       while (!self->lost(side, session) && (self->block_writes[side] || s.out.size() >= self->capacity)) {
         self->changed_.notify();
