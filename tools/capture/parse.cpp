@@ -60,7 +60,7 @@ Parsed<std::string> quoted(std::string_view& rest) {
       continue;
     }
     if (rest.empty() || (rest.front() != '"' && rest.front() != '\\'))
-      return std::unexpected("in quotes, only \\\" and \\\\ may follow a backslash");
+      return std::unexpected(R"(in quotes, only \" and \\ may follow a backslash)");
     out += rest.front();
     rest.remove_prefix(1);
   }

@@ -160,7 +160,9 @@ std::string write(const Capture& c) {
   std::uint64_t before = 0;
   for (const Entry& e : c.entries) {
     out += e.crossing ? "&     " : '+' + write_time(e.at - before);
-    out += ' ' + write_entry(e, c.protocol) + '\n';
+    out += ' ';
+    out += write_entry(e, c.protocol);
+    out += '\n';
     before = e.at;
   }
   return out;
