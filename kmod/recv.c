@@ -137,19 +137,13 @@ void llp_recv_expect_over(struct llp_file *f)
 		f->expecting = LLP_EXPECTS_NOTHING;
 }
 
-/* A message is whole. */
-void llp_recv_ended(struct llp_line *l, const struct llp_event *ev)
+/* Return: whether somebody gets it. */
+static bool deliver(struct llp_line *l, const struct llp_event *ev)
 {
 	struct llp_file *f = NULL;
 	struct list_head *queue;
 	struct llp_in *m;
 
-	if (l->flow) {
-		llp_flow_ended(l, ev);
-		return;
-	}
-	if (ev->flags & LLP_END_EMPTY)
-		return;
 	if ((ev->flags & LLP_END_REPLY) && l->expect && l->expect->expect_id == ev->reply_to &&
 	    l->expect->expecting == LLP_EXPECTS_REPLY) {
 		f = l->expect;
@@ -168,13 +162,28 @@ void llp_recv_ended(struct llp_line *l, const struct llp_event *ev)
 	if (!m) {
 		l->refused++;
 		llp_verdict(&l->engine, &l->io, ev->id, LLP_REJECT);
-		return;
+		return false;
 	}
 	account(l, m);
 	list_add_tail(&m->node, queue);
 	l->changed = true;
 	if (f->policy == LLP_POLICY_ARRIVAL && !accept(f, m, LLP_ACCEPT))
 		drop(l, m);
+	return true;
+}
+
+/* A message is whole. Who was told that it began is told what became of it. */
+void llp_recv_ended(struct llp_line *l, const struct llp_event *ev)
+{
+	struct llp_ioc_result r = { .type = LLP_RESULT_END, .id = ev->id };
+
+	if (l->flow) {
+		llp_flow_ended(l, ev);
+	} else if (!(ev->flags & LLP_END_EMPTY) && !deliver(l, ev)) {
+		r.type = LLP_RESULT_CANCELLED;
+		r.error = llp_cause_errno(LLP_CAUSE_REFUSED, LLP_OUT_NOT_SENT);
+	}
+	llp_note_all(l, &r);
 }
 
 static struct llp_in *find(struct list_head *queue, u32 id)

@@ -86,6 +86,9 @@ class KernelCore final : public OutgoingOwner, public std::enable_shared_from_th
   // The next message of `file`; nothing: there is none now.
   [[nodiscard]] std::optional<Message> fetch_message(MessageFile& file);
   void fetch_results(Exchange& exchange);
+  // All that wait, as far as there is room.
+  void take_messages();
+  void take_replies(const ExchangePtr& exchange);
   void over(Exchange& exchange, SendResult result);
 
   void settle();

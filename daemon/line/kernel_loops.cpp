@@ -94,12 +94,8 @@ asio::awaitable<void> KernelCore::message_loop(Self self, std::shared_ptr<Messag
       co_await self->resume_.wait();
       continue;
     }
-    if (auto message = self->fetch_message(*file)) {
-      self->received_.queue(std::move(*message));
-      self->reader_.notify();
-      self->rested_.notify();
-      continue;
-    }
+    self->take_messages();
+    if (self->received_.count() >= self->options_.max_received) continue;
     const short ready = co_await file->wait(POLLIN);
     if ((ready & kGone) == 0) continue;
     // What was acknowledged before it went is still to be had.
@@ -109,6 +105,16 @@ asio::awaitable<void> KernelCore::message_loop(Self self, std::shared_ptr<Messag
       if (control(*file, LLP_IOC_MESSAGE, next) == 0) continue;
     }
     break;
+  }
+}
+
+void KernelCore::take_messages() {
+  while (file_ && received_.count() < options_.max_received) {
+    auto message = fetch_message(*file_);
+    if (!message) break;
+    received_.queue(std::move(*message));
+    reader_.notify();
+    rested_.notify();
   }
 }
 
@@ -173,6 +179,12 @@ void KernelCore::notice(const llp_ioc_result& result) {
       if (!received_.knows(result.id)) arriving_ = result.id;
       begin_.notify();
       break;
+    case LLP_RESULT_END:
+      // It is ours, another program's, or was empty: no longer arriving.
+      if (exchange_) take_replies(exchange_);
+      take_messages();
+      if (arriving_ == result.id) arriving_ = 0;
+      break;
     case LLP_RESULT_ACKED:
       received_.acked(result.id);
       known(result.id);
@@ -200,12 +212,7 @@ void KernelCore::notice(const llp_ioc_result& result) {
 asio::awaitable<void> KernelCore::exchange_loop(Self self, ExchangePtr exchange) {
   while (!self->closed_) {
     self->fetch_results(*exchange);
-    while (auto reply = self->fetch_message(*exchange->file)) {
-      exchange->undecided.insert(reply->id);
-      self->replies_[reply->id] = exchange;
-      exchange->item->add_reply(std::move(*reply));
-      self->rested_.notify();
-    }
+    self->take_replies(exchange);
     if (exchange->done && exchange->undecided.empty()) break;
     const short ready = co_await exchange->file->wait(POLLIN | POLLPRI);
     if ((ready & kGone) != 0) {
@@ -222,6 +229,15 @@ asio::awaitable<void> KernelCore::exchange_loop(Self self, ExchangePtr exchange)
   }
   if (!exchange->done && !self->closed_) {
     self->over(*exchange, SendResult{LLP_CAUSE_HANGUP, LLP_OUT_UNKNOWN});
+  }
+}
+
+void KernelCore::take_replies(const ExchangePtr& exchange) {
+  while (auto reply = fetch_message(*exchange->file)) {
+    exchange->undecided.insert(reply->id);
+    replies_[reply->id] = exchange;
+    exchange->item->add_reply(std::move(*reply));
+    rested_.notify();
   }
 }
 

@@ -92,8 +92,8 @@ Result<void> set_up_line(MessageFile& file, llp_protocol protocol, const llp_par
 
 Result<void> take_receiver(MessageFile& file, bool ready, const std::string& name) {
   std::uint32_t policy = LLP_POLICY_COMMIT;
-  std::uint32_t events =
-      1U << LLP_RESULT_BEGIN | 1U << LLP_RESULT_ACKED | 1U << LLP_RESULT_CANCELLED | 1U << LLP_RESULT_LINE;
+  std::uint32_t events = 1U << LLP_RESULT_BEGIN | 1U << LLP_RESULT_ACKED | 1U << LLP_RESULT_CANCELLED |
+                         1U << LLP_RESULT_END | 1U << LLP_RESULT_LINE;
   std::uint32_t take = 1;
   std::uint32_t takes_messages = ready ? 1 : 0;
   for (const auto& [request, argument] :

@@ -223,6 +223,9 @@ struct llp_ioc_result {
 #define LLP_RESULT_ACKED	3	/* the acknowledgement of an accepted one went out */
 #define LLP_RESULT_CANCELLED	4	/* a message that began, or that was read, is void */
 #define LLP_RESULT_LINE		5	/* the line went up (@flags 1) or down (0) */
+#define LLP_RESULT_END		6	/* a message that began is whole: it waits for who gets it,
+					 * or was empty
+					 */
 
 /* LLP_RESULT_CANCELLED: it had been accepted; its sender may send it again. */
 #define LLP_CANCELLED_ACCEPTED	0x01
@@ -232,7 +235,7 @@ struct llp_ioc_result {
  * file wants. A new file wants none; the LLP_RESULT_SENT of a non-blocking
  * write comes always.
  */
-#define LLP_EVENTS_ALL		0x3f
+#define LLP_EVENTS_ALL		0x7f
 
 /**
  * struct llp_ioc_file - the open file itself

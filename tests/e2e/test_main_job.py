@@ -34,6 +34,7 @@ def case(protocol, kind, *sizes):
 
 
 @pytest.mark.parametrize("protocol, kind, inward, outward", [case(*pair) for pair in PAIRS])
+@pytest.mark.shows("hllp/10/request", "hllp/10/response", "mllp/5/complete")
 def test_both_directions(stage, protocol, kind, inward, outward):
     """HL7 and other text, both servers; every byte as it was sent."""
     sizes = iter([outward, SMALL, 1])
@@ -70,6 +71,8 @@ def start_sim(stage, b, *args):
         b.start()
         until(b.line.ready, "llpdrv to make the line", program=b.drv)
         b.sim = stage.llpsim(*simulator(b), *args)
+        if b.line.kind == "ports":
+            b.sim.wait_for("ready:")  # a port that nobody has open hears nothing
     return b.sim
 
 
@@ -173,6 +176,7 @@ def test_dist_waits_for_the_first_message(stage):
 
 @pytest.mark.parametrize("kind", ["tcp-connect", pytest.param("tcp-listen", marks=pytest.mark.core),
                                   pytest.param("unix-connect", marks=pytest.mark.core), "unix-listen"])
+@pytest.mark.shows("interop/8/reconnect")
 def test_the_other_station_comes_again(stage, kind):
     """Its connection ends between messages and in the middle of one; the next one is served, nothing is mixed."""
     b = Bridge(stage, "mllp", kind)

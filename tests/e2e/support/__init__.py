@@ -14,5 +14,7 @@ SOAK = os.environ.get("LLP_SOAK", "0") not in ("", "0")
 # the programs may be built with sanitizers. Never a measure of speed.
 PATIENCE = 60.0
 
-# Where the protocol of serial lines runs (llpdrv --engine): "kernel" in a machine with the module.
+# Where the protocol of serial lines runs (llpdrv --engine): "kernel" in a machine with the module. Then LLP_PORTS
+# may name two serial ports with a cable between them, llpdrv's first: lines without a kind of their own use these.
 ENGINE = os.environ.get("LLP_ENGINE", "")
+PORTS = tuple(os.environ.get("LLP_PORTS", "").split())

@@ -4,7 +4,7 @@
 from . import stations
 from .apps import App, Call
 from .content import reply_to
-from .lines import Line
+from .lines import ANY, Line
 from .programs import free_port, listening, until
 from .stations import Journal
 
@@ -16,7 +16,7 @@ class Bridge:
     `reply`. The station is made by `station()`, when llpdrv has the line.
     """
 
-    def __init__(self, stage, protocol, kind="unix-listen", *options, app=..., reply=reply_to, dist=True,
+    def __init__(self, stage, protocol, kind=ANY, *options, app=..., reply=reply_to, dist=True,
                  at_once=True, name="line"):
         self.stage, self.protocol = stage, protocol
         self.journal = Journal()

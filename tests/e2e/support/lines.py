@@ -8,19 +8,27 @@
     tcp-listen          -i PORT           connects
     unix-connect        -u %PATH          listens
     unix-listen         -u PATH           connects
+    ports               -t PORT,BAUD      opens the port at the other end of the cable
 """
 
+import fcntl
+import glob
 import os
 import select
 import socket
+import struct
 import termios
 import time
 import tty
 
-from . import ENGINE, PATIENCE
+from . import ENGINE, PATIENCE, PORTS
 from .programs import free_port, listening, unix_listening, until
 
 KINDS = ("pty", "tty", "tcp-connect", "tcp-listen", "unix-connect", "unix-listen")
+# Of a test that does not care.
+ANY = "ports" if PORTS else "unix-listen"
+# Nothing between the ports paces it; the most that every UART can.
+_PORT_BAUD = 115200
 
 
 class Wire:
@@ -60,8 +68,36 @@ class Wire:
         self._fd, self._owner = -1, None
 
 
-def _raw(fd):
+# LLP_IOC_INFO of <llp.h>: size of its structure, place and bits of its flags.
+_INFO_SIZE, _INFO_FLAGS, _INFO_READY = 160, 12, 0x01 | 0x04
+_INFO = 2 << 30 | _INFO_SIZE << 16 | 0xE1 << 8
+
+
+def kernel_line_ready():
+    """Whether a line of the kernel is up and has a receiver: what comes before that is not looked at."""
+    for path in glob.glob("/dev/llp[0-9]*"):
+        try:
+            fd = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+        except OSError:
+            continue
+        try:
+            info = fcntl.ioctl(fd, _INFO, bytes(_INFO_SIZE))
+            if struct.unpack_from("I", info, _INFO_FLAGS)[0] & _INFO_READY == _INFO_READY:
+                return True
+        except OSError:
+            pass
+        finally:
+            os.close(fd)
+    return False
+
+
+def _raw(fd, speed=None):
     tty.setraw(fd, termios.TCSANOW)
+    if speed is not None:
+        mode = termios.tcgetattr(fd)
+        mode[2] |= termios.CLOCAL
+        mode[4] = mode[5] = speed
+        termios.tcsetattr(fd, termios.TCSANOW, mode)
 
 
 class Line:
@@ -72,8 +108,10 @@ class Line:
     """
 
     def __init__(self, stage, kind, name="line", baud=921600):
+        if PORTS and kind in ("tty", "ports"):
+            kind, baud = "ports", _PORT_BAUD
         self.kind, self.baud = kind, baud
-        self.path = str(stage.path(name))
+        self.path = PORTS[0] if kind == "ports" else str(stage.path(name))
         self.port = free_port() if kind.startswith("tcp") else 0
         self._listener = self._master = None
         self._stage = stage
@@ -84,6 +122,7 @@ class Line:
             "tcp-listen": ["-i", str(self.port)],
             "unix-connect": ["-u", "%" + self.path],
             "unix-listen": ["-u", self.path],
+            "ports": ["-t", f"{self.path},{baud}", "--engine", ENGINE],
         }[kind]
         self.toml = {
             "pty": f"pty:{self.path}",
@@ -92,6 +131,7 @@ class Line:
             "tcp-listen": f"tcp:{self.port}",
             "unix-connect": f"unix:%{self.path}",
             "unix-listen": f"unix:{self.path}",
+            "ports": f"tty:{self.path},{baud}",
         }[kind]
         self.sim = {
             "pty": f"tty:{self.path},{baud}",
@@ -100,6 +140,7 @@ class Line:
             "tcp-listen": f"tcp:127.0.0.1:{self.port}",
             "unix-connect": f"unix-listen:{self.path}",
             "unix-listen": f"unix:{self.path}",
+            "ports": f"tty:{PORTS[-1] if PORTS else ''},{baud}",
         }[kind]
 
     @property
@@ -117,7 +158,8 @@ class Line:
         """Whether llpdrv has made what the other station opens."""
         return {"pty": lambda: os.path.exists(self.path),
                 "tcp-listen": lambda: listening(self.port),
-                "unix-listen": lambda: unix_listening(self.path)}.get(self.kind, lambda: True)()
+                "unix-listen": lambda: unix_listening(self.path),
+                "ports": kernel_line_ready}.get(self.kind, lambda: True)()
 
     def prepare(self):
         """Makes what llpdrv opens, for a station of ours."""
@@ -140,10 +182,17 @@ class Line:
         """The other station's end, connected."""
         until(self.ready, f"line {self.kind}", program=program)
         if self.kind == "tty":
+            if ENGINE == "kernel":
+                until(kernel_line_ready, "the kernel's line", program=program)
             wire = Wire(self._master)
         elif self.kind == "pty":
             fd = os.open(self.path, os.O_RDWR | os.O_NOCTTY)
             _raw(fd)
+            wire = Wire(fd)
+        elif self.kind == "ports":
+            fd = os.open(PORTS[-1], os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+            _raw(fd, termios.B115200)
+            termios.tcflush(fd, termios.TCIOFLUSH)  # what the test before left
             wire = Wire(fd)
         elif self._listener is not None:
             self._listener.settimeout(PATIENCE)

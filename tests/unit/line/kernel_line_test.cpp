@@ -170,6 +170,27 @@ TEST_F(KernelLineTest, ABeginReadAfterItsEndHoldsNothingUp) {
   EXPECT_TRUE(world.await(line->received(), kSecond));
 }
 
+TEST_F(KernelLineTest, WhatEndedElsewhereIsNotAwaited) {
+  ASSERT_TRUE(start());
+  kernel->note_all(LLP_RESULT_BEGIN, 5);
+  world.poll();
+  EXPECT_FALSE(line->idle());
+  kernel->note_all(LLP_RESULT_END, 5);  // empty, or another program's reply
+  EXPECT_TRUE(world.await(line->received(), kSecond));
+  EXPECT_TRUE(line->idle());
+}
+
+TEST_F(KernelLineTest, AnEndToldBeforeItsMessageWasReadIsNotTheEndOfIt) {
+  ASSERT_TRUE(start());
+  kernel->note_all(LLP_RESULT_BEGIN, 5);
+  kernel->note_all(LLP_RESULT_END, 5);
+  kernel->receiver()->in.push_back({5, request(1), LLP_MSG_PENDING, 0});
+  world.poll();
+  EXPECT_FALSE(world.await(line->received(), kSecond));
+  ASSERT_TRUE(world.await(line->read()));
+  EXPECT_TRUE(world.await(line->received(), kSecond));
+}
+
 TEST_F(KernelLineTest, ARequestHasAFileOfItsOwn) {
   ASSERT_TRUE(start());
   const auto item = ask(request(1));

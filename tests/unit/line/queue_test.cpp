@@ -209,7 +209,7 @@ TEST_P(Queue, SentWhenTheWireComes) {
   EXPECT_TRUE(outcome->reply) << outcome->reply.error().message;
 }
 
-// shows: hllp/5/a
+// shows: hllp/D-11 hllp/5/a
 TEST_P(Queue, FailsWhenTheWireDoesNotCome) {
   Pair pair(GetParam());
   pair.wire->set_online(false);
