@@ -192,6 +192,7 @@ class TestOptions:
             drv.stop()
             assert not os.path.lexists(where)
 
+    @pytest.mark.shows("hllp/5/a")
     def test_one_shot(self, stage):
         """-1: the line is left after each transaction, and taken again."""
         line = Line(stage, "tcp-connect").prepare()
@@ -221,6 +222,7 @@ class TestOptions:
             b.drv.stop()
 
     @pytest.mark.core
+    @pytest.mark.shows("common/9")
     def test_nothing_of_a_message_in_the_log(self, stage):
         b = Bridge(stage, "x328")
         message, request = hl7("SECRETA", 300), hl7("SECRETB", 300)

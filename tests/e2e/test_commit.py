@@ -108,6 +108,7 @@ def protocol(request):
     return request.param
 
 
+@pytest.mark.shows("illp/9/end")
 def test_not_before_the_reply_is_whole(stage, protocol):
     gate = Gate(stage)
     # Far from the time at which it would have to say that it needs more of it.
@@ -140,6 +141,7 @@ def test_an_empty_reply_is_acceptance(stage, protocol):
 
 
 @pytest.mark.parametrize("how", ["dies", "cancels", "cut"])
+@pytest.mark.shows("illp/9/refused")
 def test_not_after_a_reply_that_failed(stage, protocol, how):
     """The application's death, its CAN, and a reply that is no whole HL7: no acknowledgement."""
     gate = Gate(stage)
@@ -165,6 +167,7 @@ def test_not_after_a_reply_that_failed(stage, protocol, how):
     b.drv.wait_for("from the instrument failed")
 
 
+@pytest.mark.shows("illp/9/refused")
 def test_no_application(stage, protocol):
     """Nobody listens: nothing is acknowledged, and the instrument learns it."""
     nobody = type("Nobody", (), {"to": f"{free_port()}%127.0.0.1"})

@@ -140,6 +140,7 @@ class TestClientInMidRequest:
         pytest.param(False, "--armed", marks=pytest.mark.core), pytest.param(True, "--armed", marks=pytest.mark.core),
         (True, "--unarmed"), (False, "--unarmed")])
     @pytest.mark.parametrize("how", ["killed", "exception"])
+    @pytest.mark.shows("illp/9/client")
     def test_nothing_reaches_the_line(self, stage, unix, arming, how):
         """Over TCP armed; over a UNIX socket EOF together with HUP; unarmed over TCP by check=hl7."""
         b = Bridge(stage, "mllp", app=None)
@@ -178,6 +179,7 @@ class TestDriverKilled:
     """llpdrv itself: SIGKILL in the middle of what it sends."""
 
     @pytest.mark.core
+    @pytest.mark.shows("illp/D-6")
     def test_in_mid_request_to_the_application(self, stage):
         big = hl7("BIG", 8_000_000)
         listener = socket.socket()
@@ -251,6 +253,7 @@ class TestThe1990s:
     """Forks for each connection, does not arm, SIGURG handler with recv(MSG_OOB), not inline."""
 
     @pytest.mark.core
+    @pytest.mark.shows("illp/D-9")
     def test_as_application(self, stage):
         port = free_port()
         old = stage.python("app_1990s.py", "server", port, exit_status=None)
@@ -303,6 +306,7 @@ class TestThe1990s:
             assert b"MSA|AA|MANY%d\r" % i in b.ask(hl7(f"MANY{i}", 400))
 
 
+@pytest.mark.shows("hllp/10/client-stx")
 def test_a_restart_voids_what_came_before(stage):
     """A client's STX: only what follows it is sent to the instrument."""
     b = Bridge(stage, "mllp", app=None)
@@ -338,6 +342,7 @@ def test_an_application_restarts_its_reply(stage):
 
 
 @pytest.mark.core
+@pytest.mark.shows("hllp/10/client-can")
 def test_a_cancelled_request_never_reaches_the_line(stage):
     b = Bridge(stage, "mllp", app=None)
     b.station

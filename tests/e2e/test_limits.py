@@ -83,6 +83,7 @@ class TestSlowApplications:
         b.drv.wait_for("out of time while|took too long while")
 
     @pytest.mark.parametrize("protocol", ["hllp", "mllp"])
+    @pytest.mark.shows("hllp/D-19")
     def test_app_timeout_without_acknowledgements(self, stage, protocol):
         b = Bridge(stage, protocol, "unix-listen", "--set", "app_timeout=200ms", app=Dead(stage), dist=False)
         b.station.send(hl7("DEAD", 300))
@@ -205,6 +206,7 @@ class TestClients:
         first.result()
 
     @pytest.mark.core
+    @pytest.mark.shows("illp/3/recv+idle")
     def test_an_idle_client(self, stage):
         """T_idle: no byte of a request for so long: CAN."""
         b = Bridge(stage, "mllp", "unix-listen", "--idle-timeout", "200ms", app=None)
@@ -232,6 +234,7 @@ class TestClients:
         got, reply = b.serve(again, reply_to(again))
         assert got == again and reply == reply_to(again)
 
+    @pytest.mark.shows("illp/D-3")
     def test_an_empty_request(self, stage):
         """A protocol error: closed without a reply, nothing on the line."""
         b = Bridge(stage, "mllp", app=None)

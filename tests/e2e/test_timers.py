@@ -26,6 +26,7 @@ def test_a_message(stage, protocol):
     assert b.serve(request, reply_to(request)) == (request, reply_to(request))
 
 
+@pytest.mark.shows("common/2", "x328/D-21")
 def test_x328_timer_a(stage):
     """6 s without an answer to its bid, then the bid again."""
     b = Bridge(stage, "x328", app=None)
@@ -41,6 +42,7 @@ def test_x328_timer_a(stage):
     assert call.result() == reply_to(call.request)
 
 
+@pytest.mark.shows("x328/D-21")
 def test_x328_timer_b(stage):
     """A block that does not end in 3 s and its margins: EOT."""
     b = Bridge(stage, "x328", "unix-listen", "--set", "b_margin=1ms", dist=False)
@@ -51,6 +53,7 @@ def test_x328_timer_b(stage):
     assert time.monotonic() - begin >= 3
 
 
+@pytest.mark.shows("common/2")
 def test_hllp_t_in(stage):
     """Silence inside a block: N G. 4 s instead of 10."""
     b = Bridge(stage, "hllp", "unix-listen", "--set", "t_in=4s", dist=False)
@@ -61,6 +64,7 @@ def test_hllp_t_in(stage):
     assert time.monotonic() - begin >= 4
 
 
+@pytest.mark.shows("common/2")
 def test_mllp2_t_c(stage):
     """The block again when the commit reply does not come. 4 s instead of 30."""
     b = Bridge(stage, "mllp2", "unix-listen", "--set", "t_c=4s", app=None)
@@ -75,6 +79,7 @@ def test_mllp2_t_c(stage):
     assert call.result() == reply_to(request)
 
 
+@pytest.mark.shows("mllp/5/reply")
 def test_mllp_reply_timeout(stage):
     """The client learns that no reply came, not earlier. 3 s instead of 30."""
     b = Bridge(stage, "mllp", "unix-listen", "--set", "reply_timeout=3s", app=None)

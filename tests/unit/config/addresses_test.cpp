@@ -26,6 +26,7 @@ void expect_error(const Result<LineSpec>& got, const std::string& message) {
   EXPECT_EQ(got.error().message, message);
 }
 
+// shows: x328/D-1
 TEST(Tty, EveryForm) {
   const io::TtyMode n81{8, 'n', 1};
   using io::Tty;

@@ -28,6 +28,7 @@ class Distal : public Bench {
   }
 };
 
+// shows: hllp/10/response
 TEST_F(Distal, RequestReplyAndVerdictInOrder) {
   up();
   const auto client = call(kQuery);
@@ -84,6 +85,7 @@ TEST_F(Distal, AClientThatWentMeanwhileGetsNoReplyAccepted) {
   }
 }
 
+// shows: hllp/10/client-can illp/9/client
 TEST_F(Distal, AClientThatGoesWhileTheRequestIsOnTheLineTakesItBack) {
   up();
   const auto client = call(kQuery);
@@ -183,6 +185,7 @@ TEST_F(Distal, ALineThatNeverTakesTheRequestHasAnEndToo) {
   EXPECT_TRUE(logged("it is not connected"));
 }
 
+// shows: hllp/10/failed mllp/5/failed illp/9/exhausted
 TEST_F(Distal, FailuresOfTheLineAreCancelledWithTheirCause) {
   up();
   struct Row {
@@ -207,6 +210,7 @@ TEST_F(Distal, FailuresOfTheLineAreCancelledWithTheirCause) {
   EXPECT_EQ(n().distal_failed, rows.size());
 }
 
+// shows: hllp/10/failed mllp/5/reply illp/9/timeout
 TEST_F(Distal, NoReplyInTimeIsCancelled) {
   up();
   const auto client = call(kQuery);
@@ -228,6 +232,7 @@ TEST_F(Distal, WhatTheLineCannotCarryIsCancelled) {
   EXPECT_TRUE(logged("byte 03 cannot be sent over X3.28"));
 }
 
+// shows: interop/11/illp/expect
 TEST_F(Distal, ExpectNoneGivesAnEmptyReply) {
   config.params.expect_out = LLP_EXPECT_NONE;
   up();

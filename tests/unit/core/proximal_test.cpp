@@ -30,6 +30,7 @@ class Proximal : public Bench {
   std::unique_ptr<App> app;
 };
 
+// shows: illp/9/end
 TEST_F(Proximal, MessageReplyAndVerdictInOrder) {
   with_app();
   EXPECT_TRUE(line->ready);
@@ -88,6 +89,7 @@ TEST_F(Proximal, AnEmptyReplyIsAccepted) {
   EXPECT_TRUE(line->sent(Kind::answer).empty());
 }
 
+// shows: interop/11/illp/expect
 TEST_F(Proximal, WithExpectNoneTheReplyIsReadAndDiscarded) {
   config.params.expect_in = LLP_EXPECT_NONE;
   with_app();
@@ -102,6 +104,7 @@ TEST_F(Proximal, WithExpectNoneTheReplyIsReadAndDiscarded) {
   EXPECT_TRUE(line->sent(Kind::answer).empty());
 }
 
+// shows: illp/9/refused
 TEST_F(Proximal, CanIsARefusal) {
   with_app();
   const auto id = line->arrive(kRequest);
@@ -123,6 +126,7 @@ TEST_F(Proximal, AReplyTooLargeIsARefusal) {
   EXPECT_TRUE(logged("too large"));
 }
 
+// shows: illp/9/refused
 TEST_F(Proximal, UnreachableIsARefusalAndNoDuplicate) {
   with_app();
   app->stop();
@@ -201,6 +205,7 @@ TEST_F(Proximal, TooManyAnswersStopTheInstrument) {
 
 // ---- protocols that acknowledge nothing by themselves ----
 
+// shows: hllp/D-17
 TEST_F(Proximal, HllpSaysNothingOnceTheApplicationHasSeenSomething) {
   protocol(LLP_PROTO_HLLP);
   with_app();
@@ -211,6 +216,7 @@ TEST_F(Proximal, HllpSaysNothingOnceTheApplicationHasSeenSomething) {
   EXPECT_EQ(line->decision(id), LLP_FORGET);
 }
 
+// shows: hllp/D-17
 TEST_F(Proximal, HllpRefusesWhatNobodyHasSeen) {
   protocol(LLP_PROTO_HLLP);
   with_app();
@@ -231,6 +237,7 @@ TEST_F(Proximal, HllpSaysNothingAfterTheApplicationsTime) {
   EXPECT_EQ(n().too_late, 1U);
 }
 
+// shows: mllp/D-11
 TEST_F(Proximal, Mllp1LetsTheLineDecideWhatARefusalIs) {
   protocol(LLP_PROTO_MLLP, 1);
   with_app();
@@ -256,6 +263,7 @@ TEST_F(Proximal, MessagesOfOneLineAreDeliveredOneByOne) {
 
 // ---- commit point `sent` ----
 
+// shows: mllp/D-4 interop/11/mllp/commit
 TEST_F(Proximal, CommitSentAcknowledgesBeforeTheReply) {
   config.commit = CommitPoint::sent;
   with_app();

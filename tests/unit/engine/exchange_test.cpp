@@ -60,6 +60,7 @@ TEST_F(Exchange, OneRequestAtATime) {
   EXPECT_EQ(station_.result(1).done, 0);
 }
 
+// shows: common/2 x328/D-21
 TEST_F(Exchange, TimesOutNeverEarly) {
   ASSERT_EQ(station_.submit(1, kRequest, kExpectReply), 0);
   pass(30 * kSec - 1);

@@ -102,6 +102,7 @@ TEST(Match, ManyFieldsDoNotWrapAround) {
   EXPECT_EQ(ack_id(s), "x7");
 }
 
+// shows: interop/11/hllp/match
 TEST(Match, ModeForRequest) {
   const auto hl7 = scan(kRequest);
   const auto other = scan("H|\\^&\r");
@@ -114,6 +115,7 @@ TEST(Match, ModeForRequest) {
     EXPECT_EQ(llp_match_mode_for(mode, &hl7), mode);
 }
 
+// shows: hllp/D-20
 TEST(Match, ReplyByMode) {
   const auto request = scan(kRequest);
   const auto reply = scan(kReply);

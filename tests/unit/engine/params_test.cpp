@@ -56,6 +56,7 @@ TEST(Params, DefaultsPassTheCheck) {
   }
 }
 
+// shows: x328/D-15 x328/4/defaults hllp/D-9
 TEST(Params, DefaultsOfTheSpecification) {
   const auto x = defaults(LLP_PROTO_X328);
   EXPECT_EQ(get(x, LLP_PROTO_X328, "timer_a"), "6s");
@@ -122,6 +123,7 @@ struct SetCase {
 
 class ParamsSet : public testing::TestWithParam<SetCase> {};
 
+// shows: interop/11/x328/numbers
 TEST_P(ParamsSet, Case) {
   const auto& c = GetParam();
   auto p = defaults(c.proto);
@@ -176,6 +178,7 @@ INSTANTIATE_TEST_SUITE_P(
         SetCase{M, "timer_a", "6s", -ENOENT, nullptr}, SetCase{X, "", "6s", -ENOENT, nullptr},
         SetCase{X, "expect", "none", 0, nullptr}, SetCase{X, "expect", "never", -EINVAL, nullptr}));
 
+// shows: interop/11/illp/expect
 TEST(Params, ExpectSetsBothDirections) {
   auto p = defaults(X);
   ASSERT_EQ(llp_params_set(&p, X, "expect", "optional"), 0);
@@ -230,6 +233,7 @@ TEST(Params, ScaleKeepsTimesWithinBounds) {
   EXPECT_EQ(p.timer_a, 6000000u / 7 * 3 + 6000000u % 7 * 3 / 7);
 }
 
+// shows: x328/4/a-exceeds-b
 TEST(Params, CheckFindsContradictions) {
   auto p = defaults(X);
   p.timer_b = p.timer_a;
@@ -251,6 +255,7 @@ TEST(Params, CheckFindsContradictions) {
   EXPECT_NE(llp_params_check(&p, M), nullptr);
 }
 
+// shows: hllp/D-19
 TEST(Params, AppBudget) {
   auto p = defaults(X);
   EXPECT_EQ(llp_params_app_budget(&p, X), 18000000u);  // 0.6 x 6 s x 5
@@ -269,6 +274,7 @@ TEST(Params, AppBudget) {
   EXPECT_EQ(llp_params_app_budget(&p, M), 54000000u);  // 0.6 x 30 s x 3
 }
 
+// shows: interop/11/presets
 TEST(Presets, AllApply) {
   std::set<std::string> names;
   for (u32 i = 0; const llp_preset* preset = llp_preset_at(i); ++i) {
@@ -287,6 +293,7 @@ TEST(Presets, AllApply) {
   EXPECT_EQ(llp_preset_apply(&p, X, "vista"), -ENOENT);
 }
 
+// shows: interop/11/presets
 TEST(Presets, Values) {
   auto p = defaults(X);
   ASSERT_EQ(llp_preset_apply(&p, X, "vista-x328"), 0);

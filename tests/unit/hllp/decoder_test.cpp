@@ -13,6 +13,7 @@ using namespace std::string_literals;
 
 const std::string kSb = "\x0b", kEb = "\x1c";
 
+// shows: hllp/1/fields hllp/2/tail+cr hllp/11.6 hllp/11.7
 TEST(HllpVectors, DataBlocksAreAccepted) {
   for (const Vector& v : kData) {
     auto s = station();
@@ -23,6 +24,7 @@ TEST(HllpVectors, DataBlocksAreAccepted) {
   }
 }
 
+// shows: common/5 hllp/D-2 hllp/1/fields hllp/11.1 hllp/11.7 interop/11/hllp/vv
 TEST(HllpVectors, DataBlocksAreSent) {
   for (const Vector& v : kData) {
     if (v.data.empty()) continue;
@@ -32,6 +34,7 @@ TEST(HllpVectors, DataBlocksAreSent) {
   }
 }
 
+// shows: hllp/D-8 hllp/1/reasons hllp/3/7 hllp/11.3
 TEST(HllpVectors, NakBlocksAreSent) {
   // Reason by what is wrong with the block; the version is that of the block.
   for (const Vector& v : kNaks) {
@@ -59,6 +62,7 @@ TEST(HllpVectors, NakBlocksAreSent) {
   }
 }
 
+// shows: hllp/1/reasons hllp/11.3
 TEST(HllpVectors, NakBlocksAreUnderstood) {
   for (const Vector& v : kNaks) {
     auto s = waiting();
@@ -72,6 +76,7 @@ TEST(HllpVectors, NakBlocksAreUnderstood) {
   }
 }
 
+// shows: hllp/2/hunt+sb
 TEST(HllpDecoder, HuntSbBegins) {
   auto s = station();
   s->feed(kSb);
@@ -88,6 +93,7 @@ TEST(HllpDecoder, NakBlockBeginsNoMessage) {
   EXPECT_EQ(s->take(), "");
 }
 
+// shows: hllp/2/hunt+fill
 TEST(HllpDecoder, HuntFillAfterABlockIsDropped) {
   auto s = station();
   s->feed(D(kM) + "\r\n\0"s + D(kA));
@@ -95,6 +101,7 @@ TEST(HllpDecoder, HuntFillAfterABlockIsDropped) {
   EXPECT_EQ(s->lost, "");
 }
 
+// shows: hllp/2/hunt+other
 TEST(HllpDecoder, HuntOtherIsLost) {
   auto s = station();
   s->feed("\rGARBAGE\r" + D(kM) + "x\r" + D(kA));
@@ -104,6 +111,7 @@ TEST(HllpDecoder, HuntOtherIsLost) {
   EXPECT_EQ(s->count(LLP_C_LOST_BYTES), 11u);
 }
 
+// shows: hllp/D-3 hllp/2/block+sb
 TEST(HllpDecoder, BlockSbVoidsTheBlock) {
   auto s = station();
   s->feed(kSb + "D23\rMSH" + D(kM));
@@ -119,6 +127,7 @@ TEST(HllpDecoder, BlockSbVoidsTheBlock) {
   EXPECT_EQ(s->texts().size(), 2u);
 }
 
+// shows: hllp/2/block+other hllp/2/block+t-in hllp/11.9
 TEST(HllpDecoder, BlockTinIsNakedG) {
   auto s = station();
   s->feed_hex("0B 44 32 33 0D 4D 53 48");
@@ -133,6 +142,7 @@ TEST(HllpDecoder, BlockTinIsNakedG) {
   EXPECT_TRUE(s->idle());
 }
 
+// shows: hllp/D-8 hllp/2/block+t-in
 TEST(HllpDecoder, SenderDiesAfterSbOnly) {
   auto s = station({{"vv", "21"}});
   s->feed(kSb);
@@ -146,6 +156,7 @@ TEST(HllpDecoder, SenderDiesAfterSbOnly) {
   EXPECT_EQ(s->take(), N('G', 21));
 }
 
+// shows: hllp/D-7
 TEST(HllpDecoder, NakCutOffIsNeverNaked) {
   auto s = waiting();
   s->feed(kSb + "N23");
@@ -157,6 +168,7 @@ TEST(HllpDecoder, NakCutOffIsNeverNaked) {
   EXPECT_EQ(t->take(), "");
 }
 
+// shows: hllp/D-4 hllp/2/tail+sb
 TEST(HllpDecoder, TailSbEndsTheBlock) {
   auto s = station();
   const std::string d = D(kM);
@@ -167,6 +179,7 @@ TEST(HllpDecoder, TailSbEndsTheBlock) {
   EXPECT_THAT(r->texts(), ElementsAre(kM, kA));
 }
 
+// shows: hllp/D-4 hllp/2/tail+other interop/11/hllp/eb_cr
 TEST(HllpDecoder, TailOther) {
   auto s = station();
   const std::string d = D(kM);
@@ -180,6 +193,7 @@ TEST(HllpDecoder, TailOther) {
   EXPECT_EQ(r->lost, "x");
 }
 
+// shows: hllp/D-4 hllp/D-12 hllp/2/block+eb hllp/2/tail+other
 TEST(HllpDecoder, TailSilence) {
   const std::string d = D(kM);
   auto s = station();
@@ -197,6 +211,7 @@ TEST(HllpDecoder, TailSilence) {
   EXPECT_EQ(r->take(), N('G'));
 }
 
+// shows: hllp/2/tail+other
 TEST(HllpDecoder, EbRequireKeepsTheReasonFoundBefore) {
   auto r = station({{"eb_cr", "require"}, {"max_data", "4"}});
   r->feed(kSb + "D23\r" + std::string(40, 'x') + kEb + "x");
@@ -207,6 +222,7 @@ TEST(HllpDecoder, EbRequireKeepsTheReasonFoundBefore) {
 }
 
 // The order of the checks: B, C, X, G.
+// shows: hllp/D-5 hllp/2/block+other hllp/3/1
 TEST(HllpCheck, Step1OverflowIsB) {
   auto s = station({{"max_data", "20"}});
   s->feed(D(std::string(20, 'x')));
@@ -223,6 +239,7 @@ TEST(HllpCheck, Step1OverflowIsB) {
   EXPECT_EQ(s->take(), N('B'));
 }
 
+// shows: common/7 hllp/2/block+other
 TEST(HllpCheck, FixedBufferIsB) {
   auto s = station();
   s->fixed_buffer = true;  // 16 bytes: 8 of data
@@ -232,6 +249,7 @@ TEST(HllpCheck, FixedBufferIsB) {
   EXPECT_EQ(s->take(), N('B'));
 }
 
+// shows: hllp/3/2
 TEST(HllpCheck, Step2TooShortOrNoDigitsIsC) {
   for (const std::string& b : {kSb + kEb + "\r", kSb + "D" + kEb + "\r", kSb + "D23" + kEb + "\r",
                                kSb + "D23\r" + kEb + "\r", kSb + "D23\r0000506" + kEb + "\r",
@@ -243,6 +261,7 @@ TEST(HllpCheck, Step2TooShortOrNoDigitsIsC) {
   }
 }
 
+// shows: hllp/D-5 hllp/3/3
 TEST(HllpCheck, Step3CountBeforeChecksum) {
   auto s = station();
   s->feed(raw('D', 23, kM, "00023000"));
@@ -251,6 +270,7 @@ TEST(HllpCheck, Step3CountBeforeChecksum) {
   EXPECT_EQ(s->take(), N('C'));
 }
 
+// shows: hllp/3/4
 TEST(HllpCheck, Step4ChecksumNoDigits) {
   for (const char* x : {"0003x", "  30", "-30", "03:"}) {
     auto s = station();
@@ -260,6 +280,7 @@ TEST(HllpCheck, Step4ChecksumNoDigits) {
   }
 }
 
+// shows: hllp/D-6 hllp/3/5 hllp/11.4 interop/3/999 interop/4/999 interop/11/hllp/c999
 TEST(HllpCheck, Step5NotComputed) {
   auto s = station();
   s->feed(raw('D', 23, kM, kNoneTrailer));
@@ -275,6 +296,7 @@ TEST(HllpCheck, Step5NotComputed) {
   EXPECT_EQ(both->take(), N('C'));
 }
 
+// shows: hllp/3/6
 TEST(HllpCheck, Step6WrongChecksum) {
   auto s = station();
   s->feed(raw('D', 23, kM, kBadXorTrailer));
@@ -286,6 +308,7 @@ TEST(HllpCheck, Step6WrongChecksum) {
   EXPECT_EQ(s->take(), N('X'));
 }
 
+// shows: hllp/3/6 hllp/11.5 interop/3/sun-scope interop/11/hllp/xor_scope
 TEST(HllpCheck, Step6Scopes) {
   auto data = station();
   data->feed(raw('D', 23, kM, kSunTrailer));
@@ -299,6 +322,7 @@ TEST(HllpCheck, Step6Scopes) {
   EXPECT_EQ(sun->take(), raw('D', 23, kM, kSunTrailer));
 }
 
+// shows: hllp/3/6 interop/4/scope interop/11/hllp/xor_scope
 TEST(HllpCheck, Step6ScopeAutoAnswersAlike) {
   auto s = station({{"xor_scope", "auto"}});
   s->submit(1, kM);
@@ -315,6 +339,7 @@ TEST(HllpCheck, Step6ScopeAutoAnswersAlike) {
   EXPECT_EQ(s->take(), N('X'));
 }
 
+// shows: interop/7/sum256 interop/11/hllp/xor_fn
 TEST(HllpCheck, Sum256) {
   for (bool sun : {false, true}) {
     auto s = station({{"xor_fn", "sum256"}, {"xor_scope", sun ? "data+count" : "data"}});
@@ -328,6 +353,7 @@ TEST(HllpCheck, Sum256) {
   }
 }
 
+// shows: hllp/3/7 interop/3/version
 TEST(HllpCheck, Step7Version) {
   auto make = [](const char* v) {
     std::string b = D(kM);
@@ -356,6 +382,7 @@ TEST(HllpCheck, Step7Version) {
     EXPECT_FALSE(taken("any", v)) << v;
 }
 
+// shows: hllp/3/7
 TEST(HllpCheck, Step7NoCrAfterTheHead) {
   std::string b = D(kM);
   b[4] = '\n';
@@ -370,6 +397,7 @@ TEST(HllpCheck, Step7NoCrAfterTheHead) {
   EXPECT_EQ(s->take(), N('G'));
 }
 
+// shows: hllp/3/8
 TEST(HllpCheck, Step8OddNakIsG) {
   for (const std::string& reason : {std::string(), std::string("CX"), std::string("hello")}) {
     auto s = waiting();
@@ -379,6 +407,7 @@ TEST(HllpCheck, Step8OddNakIsG) {
   }
 }
 
+// shows: hllp/D-7
 TEST(HllpCheck, DamagedNakIsNeverNaked) {
   const std::string n = N('X');
   for (std::size_t at = 2; at < n.size() - 2; at++) {
@@ -415,6 +444,7 @@ TEST(HllpCheck, EveryDamagedByteOfADataBlockIsSeen) {
   }
 }
 
+// shows: common/3
 TEST(HllpCheck, EveryFlagAtEveryPosition) {
   const std::string one = D(kM), wire = one + "\r" + D(kA);
   for (int flag = LLP_FLAG_BREAK; flag <= LLP_FLAG_OVERRUN; flag++) {
@@ -477,6 +507,7 @@ TEST(HllpCheck, FlaggedLetterKeepsItsPlace) {
   EXPECT_EQ(s->count(LLP_C_NAK_FLAG), 1u);
 }
 
+// shows: hllp/D-21 hllp/11.8 interop/11/hllp/stuff
 TEST(HllpStuffing, SentAndReceived) {
   auto s = station({{"stuff", "8"}});
   s->submit(1, kM);
@@ -485,6 +516,7 @@ TEST(HllpStuffing, SentAndReceived) {
   EXPECT_THAT(s->texts(), ElementsAre(kM));
 }
 
+// shows: hllp/D-21
 TEST(HllpStuffing, SegmentOfExactlyNGetsTwo) {
   auto s = station({{"stuff", "8"}});
   s->submit(1, "12345678\rx");
@@ -493,6 +525,7 @@ TEST(HllpStuffing, SegmentOfExactlyNGetsTwo) {
   EXPECT_THAT(s->texts(), ElementsAre("12345678\rx"));
 }
 
+// shows: hllp/D-21
 TEST(HllpStuffing, RoundTrips) {
   for (std::size_t n = 1; n < 60; n++) {
     for (int pattern = 0; pattern < 4; pattern++) {
@@ -507,6 +540,7 @@ TEST(HllpStuffing, RoundTrips) {
   }
 }
 
+// shows: hllp/D-5 hllp/D-21
 TEST(HllpStuffing, MissingCrIsG) {
   auto s = station({{"stuff", "8"}});
   s->feed(D("123456789"));
@@ -520,6 +554,7 @@ TEST(HllpStuffing, MissingCrIsG) {
   EXPECT_THAT(s->texts(), ElementsAre("12345678"));
 }
 
+// shows: hllp/D-21 interop/11/hllp/stuff
 TEST(HllpStuffing, UnstuffSegment) {
   auto s = station({{"unstuff", "segment"}});
   const std::vector<std::pair<std::string, std::string>> cases = {
@@ -563,6 +598,7 @@ TEST(HllpStuffing, AnySplitGivesTheSame) {
     }
 }
 
+// shows: hllp/D-1
 TEST(HllpLimits, CountsUpToTheEnd) {
   for (std::size_t n : {1u, 4u, 5u, 94u, 95u, 994u, 995u, 9994u, 9995u, 99993u, 99994u}) {
     auto s = station();
@@ -602,6 +638,7 @@ TEST(HllpLimits, MaxData) {
   EXPECT_THAT(st->texts(), ElementsAre("1234567812345678"));
 }
 
+// shows: hllp/D-2
 TEST(HllpSending, Characters) {
   auto s = station();
   EXPECT_EQ(s->submit(1, "a\x0b"), -EILSEQ);
@@ -614,12 +651,14 @@ TEST(HllpSending, Characters) {
   EXPECT_EQ(t->submit(1, "a\r\x80\xff"), 0);
 }
 
+// shows: hllp/D-9 hllp/1/999 hllp/11.4 interop/11/hllp/send_checksum
 TEST(HllpSending, NotComputed) {
   auto s = station({{"send_checksum", "999"}});
   s->submit(1, kM);
   EXPECT_EQ(s->take(), raw('D', 23, kM, kNoneTrailer));
 }
 
+// shows: hllp/1/marks interop/11/hllp/marks
 TEST(HllpSending, OtherMarks) {
   auto s = station({{"sb", "0x02"}, {"eb_char", "0x03"}});
   s->submit(1, kM);
@@ -631,6 +670,7 @@ TEST(HllpSending, OtherMarks) {
   EXPECT_THAT(s->texts(), ElementsAre(kM));
 }
 
+// shows: hllp/4/one-piece
 TEST(HllpSending, AnyPullSizeGivesTheSameBytes) {
   for (std::size_t n : {1, 2, 5, 6, 21, 1000}) {
     auto s = station({{"stuff", "8"}});
@@ -640,6 +680,7 @@ TEST(HllpSending, AnyPullSizeGivesTheSameBytes) {
   }
 }
 
+// shows: interop/3/bad-response interop/11/presets
 TEST(HllpPresets, Vista) {
   llp_params p = default_params(LLP_PROTO_HLLP);
   ASSERT_EQ(llp_preset_apply(&p, LLP_PROTO_HLLP, "vista-hllp"), 0);
@@ -652,6 +693,7 @@ TEST(HllpPresets, Vista) {
   EXPECT_EQ(s.result(1).done_cause, LLP_OK);
 }
 
+// shows: interop/4/scope interop/11/presets
 TEST(HllpPresets, Sun) {
   llp_params p = default_params(LLP_PROTO_HLLP);
   ASSERT_EQ(llp_preset_apply(&p, LLP_PROTO_HLLP, "sun-hllp"), 0);
@@ -661,6 +703,7 @@ TEST(HllpPresets, Sun) {
   EXPECT_EQ(s.take(), raw('D', 23, kA, trailer('D', 23, kA, true)));
 }
 
+// shows: common/6
 TEST(HllpDecoder, AnySplitGivesTheSame) {
   std::string bad = D(kM);
   bad[8] = 'x';

@@ -11,6 +11,7 @@ using ::testing::IsEmpty;
 
 const std::string kBadAck = raw('D', 23, kA, "00025000");
 
+// shows: hllp/D-13 hllp/5/b hllp/5/e hllp/5/idle+request hllp/5/wait+response hllp/11.1
 TEST(HllpInitiator, WorkedExample) {
   auto s = station();
   EXPECT_EQ(s->submit(1, kM, 0), 0);
@@ -31,6 +32,7 @@ TEST(HllpInitiator, WorkedExample) {
   EXPECT_TRUE(s->idle());
 }
 
+// shows: hllp/11.2
 TEST(HllpInitiator, WorkedExampleChecksumErrorNakResend) {
   auto s = waiting();
   s->feed_hex("0B 4E 32 33 0D 58 30 30 30 30 36 30 31 37 1C 0D");
@@ -41,6 +43,7 @@ TEST(HllpInitiator, WorkedExampleChecksumErrorNakResend) {
   EXPECT_EQ(s->result(1).sent, 1);
 }
 
+// shows: hllp/D-20 hllp/5/wait+request interop/11/hllp/match
 TEST(HllpInitiator, WaitNewRequestGoesToTheResponder) {
   auto s = waiting({{"match", "msa"}});
   s->verdict_policy = LLP_ACCEPT_ANSWER;
@@ -55,12 +58,14 @@ TEST(HllpInitiator, WaitNewRequestGoesToTheResponder) {
   EXPECT_EQ(s->messages[1].reply_to, 1u);
 }
 
+// shows: hllp/D-20 hllp/5/wait+response interop/11/hllp/match
 TEST(HllpInitiator, LockstepTakesAnyBlock) {
   auto s = waiting({{"match", "lockstep"}});
   s->feed(D("anything"));
   EXPECT_EQ(s->messages.at(0).reply_to, 1u);
 }
 
+// shows: hllp/D-14 hllp/5/wait+nak-b
 TEST(HllpInitiator, WaitNakBFailsAtOnce) {
   auto s = waiting();
   s->feed(N('B'));
@@ -69,6 +74,7 @@ TEST(HllpInitiator, WaitNakBFailsAtOnce) {
   EXPECT_EQ(s->take(), "");
 }
 
+// shows: hllp/D-13 hllp/5/d hllp/5/wait+nak
 TEST(HllpInitiator, WaitNakResendsUpToNr) {
   for (char reason : {'C', 'X', 'G', 'z'}) {
     auto s = waiting();
@@ -87,6 +93,7 @@ TEST(HllpInitiator, WaitNakResendsUpToNr) {
   }
 }
 
+// shows: common/1
 TEST(HllpInitiator, ReplyTimerRunsFromTheEndOfTheResend) {
   auto s = waiting();
   s->auto_empty = false;
@@ -137,6 +144,7 @@ TEST(HllpInitiator, SecondNakDuringTheResendIsIgnored) {
   EXPECT_EQ(s->pull(), D(kM));
 }
 
+// shows: hllp/5/f hllp/5/wait+bad interop/11/hllp/bad_response
 TEST(HllpInitiator, WaitBadResend) {
   auto s = waiting();
   for (int i = 0; i < 5; i++) {
@@ -149,6 +157,7 @@ TEST(HllpInitiator, WaitBadResend) {
   EXPECT_EQ(s->result(1).done_outcome, LLP_OUT_UNKNOWN);
 }
 
+// shows: hllp/5/f interop/3/bad-response interop/11/hllp/bad_response
 TEST(HllpInitiator, WaitBadNak) {
   auto s = waiting({{"bad_response", "nak"}});
   for (int i = 0; i < 5; i++) {
@@ -166,6 +175,7 @@ TEST(HllpInitiator, WaitBadNak) {
   EXPECT_EQ(t->result(1).done_cause, LLP_OK);
 }
 
+// shows: hllp/5/f interop/11/hllp/bad_response
 TEST(HllpInitiator, WaitBadFail) {
   auto s = waiting({{"bad_response", "fail"}});
   s->feed(kBadAck);
@@ -173,6 +183,7 @@ TEST(HllpInitiator, WaitBadFail) {
   EXPECT_EQ(s->result(1).done_cause, LLP_CAUSE_DAMAGED);
 }
 
+// shows: hllp/5/wait+bad
 TEST(HllpInitiator, WaitBadTooLongFailsAtOnce) {
   for (const char* how : {"resend", "nak", "fail"}) {
     auto s = waiting({{"bad_response", how}, {"max_data", "18"}});
@@ -193,6 +204,7 @@ TEST(HllpInitiator, BadResponseWhileTheRequestIsOnItsWayAgain) {
   EXPECT_EQ(s->count(LLP_C_RETRANSMISSIONS), 1u);
 }
 
+// shows: hllp/D-13 hllp/D-15 hllp/5/wait+timeout interop/11/hllp/on_timeout
 TEST(HllpInitiator, WaitTrFails) {
   auto s = waiting({{"match", "msa"}});
   s->advance(60 * kSec - 1);
@@ -203,6 +215,7 @@ TEST(HllpInitiator, WaitTrFails) {
   EXPECT_EQ(s->take(), "");
 }
 
+// shows: hllp/D-15 hllp/5/wait+timeout interop/11/hllp/on_timeout
 TEST(HllpInitiator, WaitTrResends) {
   auto s = waiting({{"on_timeout", "resend"}, {"send_retries", "2"}, {"match", "msa"}});
   for (int i = 0; i < 2; i++) {
@@ -229,6 +242,7 @@ TEST(HllpInitiator, OptionalReplyIsNotAskedForTwice) {
   EXPECT_EQ(s->result(1).done_cause, LLP_OK);
 }
 
+// shows: hllp/5/g
 TEST(HllpInitiator, BlockInProgressIsCompletedFirst) {
   for (const std::string& first : {std::string("\x0b"), std::string("\x0b"
                                                                     "D23\rMSH")}) {
@@ -242,6 +256,7 @@ TEST(HllpInitiator, BlockInProgressIsCompletedFirst) {
   }
 }
 
+// shows: hllp/5/g
 TEST(HllpInitiator, BlockInProgressThatIsNoReplyLetsTheTimeOutThrough) {
   auto s = waiting({{"match", "msa"}});
   s->advance(59 * kSec);
@@ -267,6 +282,7 @@ TEST(HllpInitiator, BlockInProgressThatIsNoReplyLetsTheTimeOutThrough) {
   EXPECT_EQ(s->result(1).done_cause, LLP_CAUSE_REPLY_TIMEOUT);
 }
 
+// shows: hllp/5/wait+gone
 TEST(HllpInitiator, ClientGoneForgetsTheRequest) {
   auto s = waiting({{"match", "msa"}});
   s->abort(1);
@@ -302,6 +318,7 @@ TEST(HllpInitiator, LateReplyInLockstep) {
   EXPECT_EQ(s->take(), D("two"));
 }
 
+// shows: hllp/5/idle+nak hllp/6/idle+nak-none
 TEST(HllpInitiator, IdleNakIsIgnored) {
   auto s = station();
   s->feed(N('X'));
@@ -310,6 +327,7 @@ TEST(HllpInitiator, IdleNakIsIgnored) {
   EXPECT_TRUE(s->logged("frame in N block 88 1 ignored"));
 }
 
+// shows: hllp/5/h hllp/5/any+disconnect
 TEST(HllpInitiator, DisconnectFailsTheOutstanding) {
   auto s = waiting();
   s->hangup(false);
@@ -328,6 +346,7 @@ TEST(HllpInitiator, DisconnectFailsTheOutstanding) {
   EXPECT_EQ(u->result(1).done_outcome, LLP_OUT_UNKNOWN);
 }
 
+// shows: hllp/5/h
 TEST(HllpInitiator, ResendAfterReconnectIsAnOption) {
   auto s = waiting({{"resend_after_reconnect", "yes"}, {"send_retries", "2"}});
   for (int i = 0; i < 2; i++) {
@@ -495,6 +514,7 @@ TEST(HllpInitiator, AbortInMidBlockFinishesIt) {
   EXPECT_EQ(s->result(1).outcome, LLP_OUT_TRANSMITTED);
 }
 
+// shows: hllp/D-20
 TEST(HllpInitiator, HalfDuplexHoldsBack) {
   auto s = station({{"duplex", "half"}, {"match", "msa"}});
   s->verdict_policy = LLP_ACCEPT_ANSWER;
@@ -579,6 +599,7 @@ TEST(HllpInitiator, StalledTransmitter) {
   EXPECT_EQ(s->result(1).outcome, LLP_OUT_NOT_SENT);
 }
 
+// shows: hllp/5/d
 TEST(HllpInitiator, TriesAtTheirEnd) {
   auto s = waiting({{"send_retries", "100"}, {"match", "msa"}});
   for (int i = 0; i < 100; i++) {

@@ -123,6 +123,7 @@ TEST(HllpPair, CleanLine) {
   EXPECT_EQ(p.a.count(LLP_C_RETRANSMISSIONS) + p.b.count(LLP_C_NAKS_SENT), 0u);
 }
 
+// shows: common/promise/hllp
 TEST(HllpPair, DamageOverManySeeds) {
   int delivered = 0, failed = 0, repeats = 0;
   std::uint64_t naks = 0;
@@ -144,6 +145,7 @@ TEST(HllpPair, DamageOverManySeeds) {
   RecordProperty("repeats", repeats);
 }
 
+// shows: common/promise/hllp
 TEST(HllpPair, DamagedRequestsOnlyNeverRepeat) {
   for (std::uint64_t seed = 1; seed <= 30; seed++) {
     SCOPED_TRACE("seed " + std::to_string(seed));
@@ -170,6 +172,7 @@ TEST(HllpPair, DamagedRepliesWithNakNeverRepeatTheRequest) {
   }
 }
 
+// shows: common/promise/hllp
 TEST(HllpPair, LostRepliesRepeatOnlyIfConfigured) {
   for (const char* how : {"fail", "resend"}) {
     Pair p(with({{"on_timeout", how}, {"match", "msa_id"}}, kChar), with({}, kChar));

@@ -8,12 +8,14 @@
 namespace llp::illp::test {
 namespace {
 
+// shows: illp/4/check
 TEST(Check, WholeHl7Passes) {
   for (const char* message : {"MSH|^~\\&|\r", "FHS|\r", "BHS|x\rMSH|\rBTS|\r"}) {
     EXPECT_TRUE(check_hl7(bytes(message))) << message;
   }
 }
 
+// shows: illp/4/unarmed-mid illp/4/check
 TEST(Check, CutAndForeignMessagesFail) {
   for (const char* message :
        {"", "M", "MS", "MSH", "MSH|a", "MSH|a\rPID|", "PID|\r", "\rMSH|\r", "msh|\r", "MSH|\r\n"}) {
@@ -23,12 +25,14 @@ TEST(Check, CutAndForeignMessagesFail) {
   }
 }
 
+// shows: illp/8/stray
 TEST(Check, StrayUrgentBytesFail) {
   EXPECT_FALSE(check_hl7(bytes("MSH|\x02|\r")));
   EXPECT_FALSE(check_hl7(bytes("MSH|\x18|\r")));
   EXPECT_TRUE(check_hl7(bytes("MSH|\x03|\r")));
 }
 
+// shows: illp/4/check interop/11/illp/check
 TEST(Check, ModesDecideWhoIsChecked) {
   EXPECT_TRUE(check_request(Check::none, bytes("MSH|cut")));
   EXPECT_FALSE(check_request(Check::automatic, bytes("MSH|cut")));
@@ -44,6 +48,7 @@ TEST(Check, ModesDecideWhoIsChecked) {
   EXPECT_TRUE(check_reply(Check::none, true, bytes("MSH|cut")));
 }
 
+// shows: illp/D-7 interop/11/illp/max
 TEST(OptionsTest, BoundsAreNamed) {
   EXPECT_TRUE(Options{}.validate());
   const auto refuses = [](auto change, const char* name) {

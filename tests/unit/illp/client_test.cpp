@@ -66,6 +66,7 @@ class ClientTest : public testing::TestWithParam<Transport> {
 INSTANTIATE_TEST_SUITE_P(Transports, ClientTest, testing::Values(Transport::tcp, Transport::local),
                          [](const auto& instance) { return transport_name(instance.param); });
 
+// shows: illp/3/send+data illp/3/send+complete illp/3/wait+data illp/3/wait+eof
 TEST_P(ClientTest, RequestAndReply) {
   UniqueFd fd = waiting();
   EXPECT_EQ(client->stage(), Stage::waiting);
@@ -82,6 +83,7 @@ TEST_P(ClientTest, RequestAndReply) {
   EXPECT_EQ(client->stage(), Stage::done);
 }
 
+// shows: illp/D-3
 TEST_P(ClientTest, EmptyReplyIsAccepted) {
   UniqueFd fd = waiting();
   raw_finish(fd.get());
@@ -90,6 +92,7 @@ TEST_P(ClientTest, EmptyReplyIsAccepted) {
   EXPECT_TRUE(result->empty());
 }
 
+// shows: illp/3/send+restart
 TEST_P(ClientTest, RestartVoidsTheRequest) {
   UniqueFd fd = connected();
   EXPECT_TRUE(write("void"));
@@ -103,6 +106,7 @@ TEST_P(ClientTest, RestartVoidsTheRequest) {
   EXPECT_EQ(seen.data, "kept");
 }
 
+// shows: illp/3/send+abort
 TEST_P(ClientTest, CancelWhileSending) {
   UniqueFd fd = connected();
   EXPECT_TRUE(write("part"));
@@ -115,6 +119,7 @@ TEST_P(ClientTest, CancelWhileSending) {
   EXPECT_EQ(client->stage(), Stage::done);
 }
 
+// shows: illp/3/send+abort
 TEST_P(ClientTest, CancelDuringABlockedWrite) {
   UniqueFd fd = connected();
   const std::string large = pattern(32 << 20);
@@ -131,6 +136,7 @@ TEST_P(ClientTest, CancelDuringABlockedWrite) {
   done.get();
 }
 
+// shows: illp/3/wait+cancel
 TEST_P(ClientTest, CancelAndAbortWhileWaiting) {
   for (const bool by_cancel : {true, false}) {
     make(quick_options());
@@ -148,6 +154,7 @@ TEST_P(ClientTest, CancelAndAbortWhileWaiting) {
   }
 }
 
+// shows: illp/D-4 illp/3/send+peer
 TEST_P(ClientTest, PeerCancelsWhileSending) {
   UniqueFd fd = connected();
   raw_urgent(fd.get(), 0x18);
@@ -158,6 +165,7 @@ TEST_P(ClientTest, PeerCancelsWhileSending) {
   expect_ended_here(fd.get());
 }
 
+// shows: illp/3/send+peer
 TEST_P(ClientTest, PeerCancelsDuringABlockedWrite) {
   UniqueFd fd = connected();
   const std::string large = pattern(32 << 20);
@@ -171,6 +179,7 @@ TEST_P(ClientTest, PeerCancelsDuringABlockedWrite) {
 
 // A server that refuses early and closes with the request unread resets the
 // connection: the reason is still found.
+// shows: illp/3/send+peer
 TEST_P(ClientTest, PeerCancelsAndCloses) {
   UniqueFd fd = connected();
   EXPECT_TRUE(write("request"));
@@ -183,6 +192,7 @@ TEST_P(ClientTest, PeerCancelsAndCloses) {
   EXPECT_EQ(result.error().outcome, Outcome::cancelled);
 }
 
+// shows: illp/3/send+peer
 TEST_P(ClientTest, PeerEndsOrResetsWhileSending) {
   for (const bool reset : {true, false}) {
     make(quick_options());
@@ -202,6 +212,7 @@ TEST_P(ClientTest, PeerEndsOrResetsWhileSending) {
   }
 }
 
+// shows: illp/D-4
 TEST_P(ClientTest, EarlyReplyFails) {
   UniqueFd fd = connected();
   raw_send(fd.get(), "too early");
@@ -213,6 +224,7 @@ TEST_P(ClientTest, EarlyReplyFails) {
   expect_ended_here(fd.get());
 }
 
+// shows: illp/3/wait+stx
 TEST_P(ClientTest, StxInTheReply) {
   UniqueFd fd = waiting();
   raw_urgent(fd.get(), 0x02);
@@ -225,6 +237,7 @@ TEST_P(ClientTest, StxInTheReply) {
   EXPECT_EQ(text(*result), "kept");
 }
 
+// shows: illp/3/wait+can
 TEST_P(ClientTest, CanInTheReply) {
   UniqueFd fd = waiting();
   raw_send(fd.get(), "part");
@@ -235,6 +248,7 @@ TEST_P(ClientTest, CanInTheReply) {
   EXPECT_EQ(result.error().outcome, Outcome::cancelled);
 }
 
+// shows: illp/3/wait+reset
 TEST_P(ClientTest, ResetInTheReply) {
   if (GetParam() == Transport::local) return;  // UNIX sockets have no reset; see HalfReplyOverUnix
   UniqueFd fd = waiting();
@@ -245,6 +259,7 @@ TEST_P(ClientTest, ResetInTheReply) {
   EXPECT_EQ(result.error().outcome, Outcome::reset);
 }
 
+// shows: illp/3/wait+timeout
 TEST_P(ClientTest, ReplyTimesOut) {
   UniqueFd fd = waiting();
   raw_send(fd.get(), "part");
@@ -254,6 +269,7 @@ TEST_P(ClientTest, ReplyTimesOut) {
   EXPECT_TRUE(wait_for(fd.get(), 0));
 }
 
+// shows: illp/3/wait+stx
 TEST_P(ClientTest, StxRestartsTheReplyTimer) {
   UniqueFd fd = waiting();
   auto result = loop.start(client->reply(1500ms));
@@ -268,6 +284,7 @@ TEST_P(ClientTest, StxRestartsTheReplyTimer) {
   EXPECT_EQ(text(*r), "late");
 }
 
+// shows: illp/D-5
 TEST_P(ClientTest, ReplyLimit) {
   for (const std::size_t size : {std::size_t{1000}, std::size_t{1001}}) {
     Options options = quick_options();
@@ -338,6 +355,7 @@ TEST_P(ClientTest, CallsAtTheWrongStage) {
   EXPECT_EQ(write("x").error().outcome, Outcome::aborted);
 }
 
+// shows: illp/3/connect+connected
 TEST_P(ClientTest, DestroyedInMidRequestIsNoEnd) {
   UniqueFd fd = connected();
   EXPECT_TRUE(write("half a requ"));
@@ -345,6 +363,7 @@ TEST_P(ClientTest, DestroyedInMidRequestIsNoEnd) {
   expect_ended_here(fd.get());
 }
 
+// shows: illp/3/connect+refused
 TEST_P(ClientTest, NobodyListens) {
   listener.fd.reset();
   const auto result = loop.run(client->connect());
@@ -354,6 +373,7 @@ TEST_P(ClientTest, NobodyListens) {
   EXPECT_FALSE(client->handed_over());
 }
 
+// shows: illp/3/connect+refused
 TEST_P(ClientTest, TriesAgain) {
   const Endpoint endpoint = listener.endpoint;
   Options options = quick_options();
@@ -421,6 +441,7 @@ TEST_P(ClientTest, ExchangeWithoutCommitIsAborted) {
 }
 
 // A server that dies in mid reply over UNIX looks finished: the check sees it.
+// shows: illp/8/unix
 TEST(ClientDeath, HalfReplyOverUnix) {
   Loop loop;
   RawListener listener = raw_listen(Transport::local);
@@ -465,6 +486,7 @@ TEST(ClientNames, Localhost) {
   loop.call([&] { client.abort(); });
 }
 
+// shows: illp/D-10 interop/11/illp/oob
 TEST(ClientOob, NoneExpressesStxAndCanByReset) {
   Loop loop;
   RawListener listener = raw_listen(Transport::tcp);

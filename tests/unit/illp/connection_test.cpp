@@ -70,6 +70,7 @@ class ConnectionTest : public testing::TestWithParam<Transport> {
 INSTANTIATE_TEST_SUITE_P(Transports, ConnectionTest, testing::Values(Transport::tcp, Transport::local),
                          [](const auto& instance) { return transport_name(instance.param); });
 
+// shows: illp/2/message
 TEST_P(ConnectionTest, PlainMessage) {
   const std::string all("\x00\x02\x18\xff|", 5);
   raw_send(pair.theirs.get(), all);
@@ -79,6 +80,7 @@ TEST_P(ConnectionTest, PlainMessage) {
   EXPECT_EQ(message.data, all);
 }
 
+// shows: illp/D-8 illp/2/message
 TEST_P(ConnectionTest, StxVoidsWhatCameBefore) {
   for (const std::string before : {"", "a", "void"}) {
     for (const std::string after : {"", "b", "message"}) {
@@ -96,6 +98,7 @@ TEST_P(ConnectionTest, StxVoidsWhatCameBefore) {
   }
 }
 
+// shows: illp/D-8 illp/6/inline
 TEST_P(ConnectionTest, StxRepeatedUnread) {
   raw_send(pair.theirs.get(), "one");
   raw_urgent(pair.theirs.get(), 0x02);
@@ -109,6 +112,7 @@ TEST_P(ConnectionTest, StxRepeatedUnread) {
   EXPECT_EQ(message.data, "three");
 }
 
+// shows: illp/2/message
 TEST_P(ConnectionTest, StxBetweenReads) {
   auto whole = loop.start(collect(*connection, 3));
   for (const char c : "discarded"s) raw_send(pair.theirs.get(), std::string_view(&c, 1));
@@ -123,6 +127,7 @@ TEST_P(ConnectionTest, StxBetweenReads) {
   EXPECT_EQ(message.data, "kept");
 }
 
+// shows: illp/D-1 illp/2/can
 TEST_P(ConnectionTest, CancelAtEveryStage) {
   const auto with = [&](const std::function<void(int)>& send) {
     Pair p = make_pair(GetParam());
@@ -139,6 +144,7 @@ TEST_P(ConnectionTest, CancelAtEveryStage) {
   EXPECT_EQ(with([](int fd) { raw_urgent(fd, 0x18), raw_send(fd, "ignored"), raw_finish(fd); }), "cancel");
 }
 
+// shows: illp/2/can
 TEST_P(ConnectionTest, CancelBeforeResetIsStillSeen) {
   raw_send(pair.theirs.get(), "part");
   raw_urgent(pair.theirs.get(), 0x18);
@@ -146,6 +152,7 @@ TEST_P(ConnectionTest, CancelBeforeResetIsStillSeen) {
   EXPECT_EQ(read_all().ended, "cancel");
 }
 
+// shows: illp/D-2
 TEST_P(ConnectionTest, UnknownUrgentByteIsDropped) {
   raw_send(pair.theirs.get(), "be");
   raw_urgent(pair.theirs.get(), '!');
@@ -159,6 +166,7 @@ TEST_P(ConnectionTest, UnknownUrgentByteIsDropped) {
 
 // More than 64 KiB before the mark: the kernel does not announce it until the
 // data is read, but it is found in its place.
+// shows: illp/7/marks
 TEST_P(ConnectionTest, MarkBehindALongBacklog) {
   const std::string before = pattern(1 << 20);
   const std::string after = pattern(300000);
@@ -177,6 +185,7 @@ TEST_P(ConnectionTest, MarkBehindALongBacklog) {
 
 // An urgent byte that nobody reads keeps the notice up: who waits for errors
 // sleeps all the same. Measured in processor time, which other load leaves alone.
+// shows: illp/7/marks
 TEST_P(ConnectionTest, NoSpinningOnUrgentNotice) {
   raw_urgent(pair.theirs.get(), 'x');
   ASSERT_TRUE(wait_for(connection->native_handle(), POLLPRI));
@@ -200,6 +209,7 @@ TEST_P(ConnectionTest, AbortEndsAReadUnderWay) {
   EXPECT_EQ(whole.get().ended, "cancelled");
 }
 
+// shows: illp/5/half-closed
 TEST_P(ConnectionTest, UrgentAfterHalfCloseIsRefused) {
   ASSERT_TRUE(connection->half_close());
   const auto sent = loop.run(connection->send_urgent(Urgent::can, kNever));
@@ -207,6 +217,7 @@ TEST_P(ConnectionTest, UrgentAfterHalfCloseIsRefused) {
   EXPECT_EQ(sent.error().code, Errc::closed);
 }
 
+// shows: illp/5/half-closed
 TEST_P(ConnectionTest, UrgentFromAHalfClosedPeersView) {
   raw_finish(pair.theirs.get());
   EXPECT_EQ(read_all().ended, "end");
@@ -230,12 +241,14 @@ void expect_not_whole(Transport transport, const RawResult& seen) {
   }
 }
 
+// shows: illp/D-6 illp/4/destructor
 TEST_P(ConnectionTest, DestructionInMidMessageIsNoEnd) {
   ASSERT_TRUE(connection->try_send(bytes("half a mess")));
   loop.call([&] { connection.reset(); });
   expect_not_whole(GetParam(), raw_read_all(pair.theirs.get()));
 }
 
+// shows: illp/4/destructor
 TEST_P(ConnectionTest, MoveAssignmentInMidMessageIsNoEnd) {
   ASSERT_TRUE(connection->try_send(bytes("half a mess")));
   Pair other = make_pair(GetParam());
@@ -251,6 +264,7 @@ asio::awaitable<void> send_and_throw(std::unique_ptr<Connection> connection) {
   throw std::runtime_error("a fault in the middle");
 }
 
+// shows: illp/4/destructor
 TEST_P(ConnectionTest, ExceptionInMidMessageIsNoEnd) {
   EXPECT_THROW(loop.run(send_and_throw(std::move(connection))), std::runtime_error);
   expect_not_whole(GetParam(), raw_read_all(pair.theirs.get()));
@@ -262,6 +276,7 @@ asio::awaitable<void> send_and_sleep(std::unique_ptr<Connection> connection) {
   (void)co_await connection->read(buffer, kNever);
 }
 
+// shows: illp/4/destructor
 TEST_P(ConnectionTest, LoopDestroyedInMidMessageIsNoEnd) {
   Loop doomed;
   Pair p = make_pair(GetParam());
@@ -273,6 +288,7 @@ TEST_P(ConnectionTest, LoopDestroyedInMidMessageIsNoEnd) {
 }
 
 // CAN! must get out even when the peer reads nothing and the buffer is full.
+// shows: illp/4/destructor
 TEST_P(ConnectionTest, FullBufferIsNoEndEither) {
   const std::string block = pattern(65536);
   for (;;) {
@@ -284,6 +300,7 @@ TEST_P(ConnectionTest, FullBufferIsNoEndEither) {
   expect_not_whole(GetParam(), raw_read_all(pair.theirs.get()));
 }
 
+// shows: illp/3/work+complete illp/4/close
 TEST_P(ConnectionTest, FinishedInTheRegularWay) {
   const std::string reply = pattern(200000);
   raw_finish(pair.theirs.get());
@@ -305,6 +322,7 @@ TEST_P(ConnectionTest, FinishedInTheRegularWay) {
   EXPECT_EQ(seen.data, reply);
 }
 
+// shows: illp/5/drain
 TEST_P(ConnectionTest, CancelConnectionDrains) {
   raw_send(pair.theirs.get(), "unread");
   auto done = loop.start(cancel_connection(*connection, Options{}));
@@ -317,6 +335,7 @@ TEST_P(ConnectionTest, CancelConnectionDrains) {
   EXPECT_FALSE(connection->is_open());
 }
 
+// shows: illp/5/drain
 TEST_P(ConnectionTest, DrainIsBoundedInTime) {
   Options options;
   options.drain_time = 30ms;
@@ -324,6 +343,7 @@ TEST_P(ConnectionTest, DrainIsBoundedInTime) {
   EXPECT_FALSE(connection->is_open());
 }
 
+// shows: illp/D-10
 TEST(ConnectionOob, NoneCancelsByReset) {
   Loop loop;
   Pair p = make_pair(Transport::tcp);
@@ -356,17 +376,20 @@ class DeathTest : public testing::Test {
   std::unique_ptr<Connection> connection;
 };
 
+// shows: illp/D-6 illp/4/unarmed-mid
 TEST_F(DeathTest, TcpUnarmedInMidMessageLooksWhole) {
   const auto message = of(Transport::tcp, [](int fd) { raw_send(fd, "part"); });
   EXPECT_EQ(message.ended, "end");  // the hole that check=hl7 is for
   EXPECT_EQ(message.data, "part");
 }
 
+// shows: illp/D-1 illp/D-6 illp/4/armed-mid
 TEST_F(DeathTest, TcpArmedInMidMessageIsReset) {
   const auto message = of(Transport::tcp, [](int fd) { raw_arm(fd), raw_send(fd, "part"); });
   EXPECT_EQ(message.ended, "reset");
 }
 
+// shows: illp/4/unarmed-half illp/5/no-signal
 TEST_F(DeathTest, TcpUnarmedAfterHalfCloseShowsAtTheSecondWrite) {
   const auto message = of(Transport::tcp, [](int fd) { raw_send(fd, "req"), raw_finish(fd); });
   EXPECT_EQ(message.ended, "end");
@@ -377,15 +400,18 @@ TEST_F(DeathTest, TcpUnarmedAfterHalfCloseShowsAtTheSecondWrite) {
   EXPECT_FALSE(connection->try_send(bytes("reply")));
 }
 
+// shows: illp/4/armed-half
 TEST_F(DeathTest, TcpArmedAfterHalfCloseIsSeenAtOnce) {
   const auto message = of(Transport::tcp, [](int fd) { raw_arm(fd), raw_send(fd, "req"), raw_finish(fd); });
   EXPECT_EQ(message.ended, "reset");  // although read() alone would give an end
 }
 
+// shows: illp/8/unix
 TEST_F(DeathTest, UnixInMidMessageIsReset) {
   EXPECT_EQ(of(Transport::local, [](int fd) { raw_send(fd, "part"); }).ended, "reset");
 }
 
+// shows: illp/8/unix
 TEST_F(DeathTest, UnixAfterHalfCloseIsReset) {
   EXPECT_EQ(of(Transport::local, [](int fd) { raw_send(fd, "req"), raw_finish(fd); }).ended, "reset");
 }

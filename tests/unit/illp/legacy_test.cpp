@@ -107,6 +107,7 @@ class LegacyServer {
   pid_t parent_ = -1;
 };
 
+// shows: illp/D-9
 TEST(Legacy, ApplicationAnswers) {
   LegacyServer application(2);
   Loop loop;
@@ -121,6 +122,7 @@ TEST(Legacy, ApplicationAnswers) {
   EXPECT_EQ(application.wait(), 0);
 }
 
+// shows: illp/D-9 illp/7/sigurg
 TEST(Legacy, ApplicationSeesRestart) {
   LegacyServer application(1);
   Loop loop;
@@ -139,6 +141,7 @@ TEST(Legacy, ApplicationSeesRestart) {
   loop.call([&] { client.close(); });
 }
 
+// shows: illp/D-9 illp/7/sigurg
 TEST(Legacy, ApplicationSeesCancel) {
   LegacyServer application(1);
   Loop loop;
@@ -180,6 +183,7 @@ asio::awaitable<void> part_then_cancel(std::shared_ptr<ServerTransaction> tx) {
   co_await tx->cancel("as the test wants");
 }
 
+// shows: illp/D-9
 TEST(Legacy, ClientIsServed) {
   ServerOptions options;
   options.illp = quick_options();

@@ -40,6 +40,7 @@ RawResult ask(const TestServer& server, std::string_view request) {
   return raw_read_all(fd.get());
 }
 
+// shows: illp/2/one illp/3/recv+data illp/3/recv+eof illp/3/work+complete
 TEST_P(ServerTest, RequestAndReply) {
   TestServer server(GetParam(), quick_server(), echo("re:"));
   const auto seen = ask(server, "request");
@@ -49,6 +50,7 @@ TEST_P(ServerTest, RequestAndReply) {
   EXPECT_EQ(server.counters().requests, 1u);
 }
 
+// shows: illp/3/work+reply
 TEST_P(ServerTest, LargeBothWays) {
   TestServer server(GetParam(), quick_server(), echo());
   const std::string request = pattern(5 << 20);
@@ -57,6 +59,7 @@ TEST_P(ServerTest, LargeBothWays) {
   EXPECT_EQ(seen.data, request);
 }
 
+// shows: hllp/10/client-stx illp/3/recv+data
 TEST_P(ServerTest, StxInTheRequest) {
   TestServer server(GetParam(), quick_server(), echo());
   const UniqueFd fd = server.connect();
@@ -67,6 +70,7 @@ TEST_P(ServerTest, StxInTheRequest) {
   EXPECT_EQ(raw_read_all(fd.get()).data, "kept");
 }
 
+// shows: illp/D-1 illp/3/recv+can
 TEST_P(ServerTest, CanInTheRequest) {
   TestServer server(GetParam(), quick_server(), echo());
   const UniqueFd fd = server.connect();
@@ -77,6 +81,7 @@ TEST_P(ServerTest, CanInTheRequest) {
   EXPECT_EQ(server.counters().requests, 0u);
 }
 
+// shows: illp/D-1 illp/3/recv+can
 TEST_P(ServerTest, ResetInTheRequest) {
   TestServer server(GetParam(), quick_server(), echo());
   UniqueFd fd = server.connect();
@@ -86,6 +91,7 @@ TEST_P(ServerTest, ResetInTheRequest) {
   EXPECT_EQ(server.counters().requests, 0u);
 }
 
+// shows: illp/3/recv+idle
 TEST_P(ServerTest, SilentClient) {
   ServerOptions options = quick_server();
   options.illp.idle_timeout = 30ms;
@@ -97,6 +103,7 @@ TEST_P(ServerTest, SilentClient) {
   server.until([](const Server& s) { return s.counters().idle == 1 && s.active() == 0; });
 }
 
+// shows: illp/D-3 illp/3/recv+empty
 TEST_P(ServerTest, EmptyRequestGetsNoReply) {
   TestServer server(GetParam(), quick_server(), echo("never"));
   const auto seen = ask(server, "");
@@ -106,6 +113,7 @@ TEST_P(ServerTest, EmptyRequestGetsNoReply) {
   EXPECT_EQ(server.counters().requests, 0u);
 }
 
+// shows: illp/D-5 interop/11/illp/max
 TEST_P(ServerTest, RequestLimit) {
   ServerOptions options = quick_server();
   options.illp.max_message = 1000;
@@ -153,6 +161,7 @@ asio::awaitable<void> reply_in_parts(Tx tx) {
   (void)co_await tx->finish();
 }
 
+// shows: illp/3/work+restart
 TEST_P(ServerTest, ReplyRestarts) {
   TestServer server(GetParam(), quick_server(), reply_in_parts);
   const auto seen = ask(server, "request");
@@ -176,6 +185,7 @@ asio::awaitable<void> part_then_return(Tx tx) {
   (void)co_await tx->write(bytes(part));
 }
 
+// shows: illp/3/work+failure
 TEST_P(ServerTest, FailureInWorkIsCan) {
   for (const Handler& handler :
        {Handler(part_then_cancel), Handler(part_then_throw), Handler(part_then_return)}) {
@@ -203,6 +213,7 @@ asio::awaitable<void> until_gone(Seen& seen, Tx tx) {
   seen.done = true;
 }
 
+// shows: illp/3/work+gone
 TEST_P(ServerTest, ClientDiesWhileWorking) {
   Seen seen;
   TestServer server(GetParam(), quick_server(), [&](Tx tx) { return until_gone(seen, std::move(tx)); });
@@ -262,6 +273,7 @@ TEST_P(ServerTest, SlowReaderIsGivenUp) {
   EXPECT_LT(read.data.size(), reply.size());
 }
 
+// shows: illp/3/work+gone illp/5/no-signal
 TEST_P(ServerTest, ClientResetsDuringTheReply) {
   Seen seen;
   const std::string reply = pattern(32 << 20);
@@ -314,6 +326,7 @@ TEST_P(ServerTest, RefusalsAreBounded) {
   server.until([](const Server& s) { return s.counters().accepted == 10 && s.active() == 0; });
 }
 
+// shows: illp/2/one
 TEST_P(ServerTest, ConcurrentTransactions) {
   TestServer server(GetParam(), quick_server(), echo("r"));
   std::vector<UniqueFd> clients;
@@ -360,6 +373,7 @@ TEST(ServerAccept, SurvivesWantOfDescriptors) {
   EXPECT_TRUE(server.log.contains("cannot accept connections"));
 }
 
+// shows: illp/D-10
 TEST(ServerOob, NoneCancelsByReset) {
   ServerOptions options = quick_server();
   options.illp.oob = Oob::none;

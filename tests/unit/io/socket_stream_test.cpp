@@ -308,6 +308,7 @@ TEST_F(SocketStreamTest, OurOwnDisconnectCostsNoTime) {
   }
 }
 
+// shows: interop/8/reconnect
 TEST_F(SocketStreamTest, ANewConnectionReplacesTheOld) {
   auto server = make(TcpListen{"127.0.0.1", "0"});
   const auto first = dial_tcp(port_of(*server));

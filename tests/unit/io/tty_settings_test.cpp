@@ -22,6 +22,7 @@ TtySettings cooked() {
   return s;
 }
 
+// shows: x328/D-1
 TEST(TtySettings, RawAndDamageIsSeen) {
   const auto s = line_settings(cooked(), Tty{"/dev/x"});
   EXPECT_EQ(s.iflag, static_cast<std::uint32_t>(INPCK | PARMRK));
@@ -33,6 +34,7 @@ TEST(TtySettings, RawAndDamageIsSeen) {
   EXPECT_EQ(s.cc[VTIME], 0);
 }
 
+// shows: x328/D-1
 TEST(TtySettings, Modes) {
   struct Case {
     TtyMode mode;
@@ -145,6 +147,7 @@ TEST(TransmitClock, OneCharacterAfterTheOther) {
   EXPECT_EQ(clock.empty_at(), start + 101ms);
 }
 
+// shows: common/1
 TEST(UntilEmpty, WhatTheDriverTells) {
   TransmitClock clock(1ms);
   const TransmitClock::Clock::time_point now{10s};

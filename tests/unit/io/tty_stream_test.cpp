@@ -72,6 +72,7 @@ TEST_F(TtyStreamTest, EveryByteBothWays) {
   EXPECT_EQ(read_fd(master.fd.get(), all.size()), all);
 }
 
+// shows: common/3
 TEST_F(TtyStreamTest, SevenBitsAreStripped) {
   auto stream = make(tty);
   ASSERT_TRUE(run(stream->open()));

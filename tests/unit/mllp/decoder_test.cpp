@@ -12,6 +12,7 @@ using namespace std::string_literals;
 
 const std::string kSb = "\x0b", kFs = "\x1c";
 
+// shows: mllp/1/block
 TEST(MllpDecoder, WorkedExampleIsOneMessage) {
   auto s = station();
   s->feed_hex(kMHex);
@@ -22,6 +23,7 @@ TEST(MllpDecoder, WorkedExampleIsOneMessage) {
   EXPECT_EQ(s->count(LLP_C_RX_MESSAGES), 1u);
 }
 
+// shows: mllp/3/idle+sb
 TEST(MllpDecoder, IdleSbBegins) {
   auto s = station();
   s->feed(kSb);
@@ -32,6 +34,7 @@ TEST(MllpDecoder, IdleSbBegins) {
   EXPECT_TRUE(s->logged("begin 1"));
 }
 
+// shows: mllp/3/idle+fill
 TEST(MllpDecoder, IdleFillIsDroppedSilently) {
   auto s = station();
   s->feed("\r\n\0"s + block("M\r") + "\n\r\0"s + block("N\r"));
@@ -40,6 +43,7 @@ TEST(MllpDecoder, IdleFillIsDroppedSilently) {
   EXPECT_EQ(s->count(LLP_C_LOST_BYTES), 0u);
 }
 
+// shows: mllp/D-9 mllp/2/dest-1 mllp/3/idle+other mllp/5/lost mllp/6/junk interop/5/skip interop/7/lost
 TEST(MllpDecoder, IdleOtherIsLostData) {
   auto s = station();
   s->feed_hex("47 41 52 0B 4D 0D 1C 0D");
@@ -50,6 +54,7 @@ TEST(MllpDecoder, IdleOtherIsLostData) {
   EXPECT_EQ(s->disconnects, 0);
 }
 
+// shows: mllp/3/idle+other interop/11/mllp/lost
 TEST(MllpDecoder, LostRejectAsksForDisconnectionOnceABurst) {
   auto s = station({{"lost", "reject"}});
   s->feed("GA\rRBAGE");
@@ -67,6 +72,7 @@ TEST(MllpDecoder, EmptyBlockNeedsNoVerdict) {
   EXPECT_TRUE(s->messages[0].flags & LLP_END_EMPTY);
 }
 
+// shows: mllp/D-9 mllp/3/data+sb mllp/6/cut interop/10/cosyte interop/11/mllp/vt
 TEST(MllpDecoder, DataSbRestarts) {
   auto s = station();
   s->feed_hex("0B 4D 53 0B 4D 53 48 0D 1C 0D");
@@ -75,6 +81,7 @@ TEST(MllpDecoder, DataSbRestarts) {
   EXPECT_TRUE(s->logged("frame in data block 0 2 incomplete"));
 }
 
+// shows: mllp/3/data+sb interop/7/vt-data interop/11/mllp/vt
 TEST(MllpDecoder, DataSbIsDataWithVtData) {
   auto s = station({{"vt", "data"}});
   s->feed_hex("0B 4D 53 0B 4D 53 48 0D 1C 0D");
@@ -82,6 +89,7 @@ TEST(MllpDecoder, DataSbIsDataWithVtData) {
   EXPECT_EQ(s->restarts, 0);
 }
 
+// shows: mllp/3/data+sb interop/11/mllp/vt
 TEST(MllpDecoder, DataSbDropsTheBlockWithVtError) {
   auto s = station({{"vt", "error"}});
   s->feed_hex("0B 4D 53 0B 4D 53 48 0D 1C 0D");
@@ -92,6 +100,7 @@ TEST(MllpDecoder, DataSbDropsTheBlockWithVtError) {
   EXPECT_EQ(s->sent, "");
 }
 
+// shows: mllp/D-3 mllp/D-13 mllp/3/data+other mllp/3/data+t-in
 TEST(MllpDecoder, DataTinDropsAndCancels) {
   auto s = station();
   s->feed(kSb + "MSH");
@@ -108,6 +117,7 @@ TEST(MllpDecoder, DataTinDropsAndCancels) {
   EXPECT_THAT(s->texts(), ElementsAre(kM));
 }
 
+// shows: mllp/3/data+t-in
 TEST(MllpDecoder, FsTinWithPairDrops) {
   auto s = station({{"eb", "pair"}});
   s->feed(kSb + "MSH" + kFs);
@@ -117,6 +127,7 @@ TEST(MllpDecoder, FsTinWithPairDrops) {
   EXPECT_EQ(s->cancelled[0].second, LLP_CAUSE_SILENCE);
 }
 
+// shows: mllp/3/data+t-in
 TEST(MllpDecoder, SkipTinDrops) {
   auto s = station({{"max_message", "2"}});
   s->feed(kSb + "MSH");
@@ -126,6 +137,7 @@ TEST(MllpDecoder, SkipTinDrops) {
   EXPECT_EQ(s->cancelled.size(), 1u);
 }
 
+// shows: mllp/3/data+max
 TEST(MllpDecoder, LongerThanMaxIsSkippedToItsEnd) {
   auto s = station({{"max_message", "4"}});
   s->feed(block("1234") + block("12345") + block("123456789") + block("1"));
@@ -135,12 +147,14 @@ TEST(MllpDecoder, LongerThanMaxIsSkippedToItsEnd) {
   EXPECT_EQ(s->sent, "");
 }
 
+// shows: mllp/3/skip
 TEST(MllpDecoder, SkipSbBeginsAnew) {
   auto s = station({{"max_message", "4"}});
   s->feed(kSb + "12345678" + block("M"));
   EXPECT_THAT(s->texts(), ElementsAre("M"));
 }
 
+// shows: common/7
 TEST(MllpDecoder, FixedBufferIsALimitToo) {
   auto s = station();
   s->fixed_buffer = true;  // 16 bytes
@@ -158,6 +172,7 @@ TEST(MllpDecoder, BufferGrowsByOneByteAtATime) {
   EXPECT_THAT(s->texts(), ElementsAre(text));
 }
 
+// shows: mllp/3/data+eof mllp/5/cancel interop/11/mllp/eof
 TEST(MllpDecoder, DataEof) {
   for (bool final : {true, false}) {
     auto drop = station();
@@ -176,6 +191,7 @@ TEST(MllpDecoder, DataEof) {
   EXPECT_THAT(nothing->texts(), IsEmpty());
 }
 
+// shows: mllp/3/data+eof
 TEST(MllpDecoder, SkipEofDropsEvenWithEofAccept) {
   auto s = station({{"eof", "accept"}, {"max_message", "2"}});
   s->feed(kSb + "MSH|");
@@ -184,6 +200,7 @@ TEST(MllpDecoder, SkipEofDropsEvenWithEofAccept) {
   EXPECT_EQ(s->cancelled.size(), 1u);
 }
 
+// shows: mllp/3/fs+eof
 TEST(MllpDecoder, FsEof) {
   auto yes = station();
   yes->feed(kSb + "M" + kFs);
@@ -206,6 +223,7 @@ TEST(MllpDecoder, Release2NeverTakesWhatItCannotAcknowledge) {
   EXPECT_EQ(s->cancelled.size(), 1u);
 }
 
+// shows: mllp/3/data+eb interop/11/mllp/eb
 TEST(MllpDecoder, EbFsEndsAtOnceAndIdleSwallowsTheCr) {
   auto s = station({{"eb", "fs"}});
   s->feed(kSb + "M" + kFs);
@@ -215,6 +233,7 @@ TEST(MllpDecoder, EbFsEndsAtOnceAndIdleSwallowsTheCr) {
   EXPECT_EQ(s->lost, "");
 }
 
+// shows: mllp/3/data+eb mllp/3/fs+cr interop/11/mllp/eb
 TEST(MllpDecoder, FsCrEndsInEveryMode) {
   for (const char* eb : {"auto", "pair", "strict", "fs"}) {
     auto s = station({{"eb", eb}});
@@ -223,6 +242,7 @@ TEST(MllpDecoder, FsCrEndsInEveryMode) {
   }
 }
 
+// shows: mllp/3/fs+lf interop/5/pair interop/10/cosyte interop/11/mllp/eb
 TEST(MllpDecoder, FsLf) {
   auto a = station();
   a->feed(kSb + "M" + kFs + "\n");
@@ -236,6 +256,7 @@ TEST(MllpDecoder, FsLf) {
   EXPECT_EQ(s->cancelled.size(), 1u);
 }
 
+// shows: mllp/D-9 mllp/3/fs+sb mllp/6/no-cr interop/10/cosyte
 TEST(MllpDecoder, FsSb) {
   auto a = station();
   a->feed_hex("0B 4D 0D 1C 0B 4E 0D 1C 0D");
@@ -251,6 +272,7 @@ TEST(MllpDecoder, FsSb) {
   EXPECT_THAT(s->texts(), ElementsAre("N\r"));
 }
 
+// shows: mllp/3/fs+eb
 TEST(MllpDecoder, FsFs) {
   for (const char* eb : {"auto", "pair"}) {
     auto s = station({{"eb", eb}});
@@ -264,6 +286,7 @@ TEST(MllpDecoder, FsFs) {
   EXPECT_THAT(s->texts(), ElementsAre("N"));
 }
 
+// shows: mllp/3/fs+other mllp/6/fs-data interop/5/pair
 TEST(MllpDecoder, FsOther) {
   for (const char* eb : {"auto", "pair"}) {
     auto s = station({{"eb", eb}});
@@ -282,6 +305,7 @@ TEST(MllpDecoder, FsOtherWhileSkipping) {
   EXPECT_THAT(s->texts(), ElementsAre("M"));
 }
 
+// shows: mllp/3/fs+silence interop/9/no-cr
 TEST(MllpDecoder, FsSilence) {
   auto s = station();
   s->feed(kSb + "M" + kFs);
@@ -301,6 +325,7 @@ TEST(MllpDecoder, FsSilence) {
   }
 }
 
+// shows: mllp/D-1
 TEST(MllpDecoder, OtherMarks) {
   auto s = station({{"sb", "0x02"}, {"eb_char", "0x03"}});
   s->feed("\x02M\x0b\x1c\r\x03\r");
@@ -309,6 +334,7 @@ TEST(MllpDecoder, OtherMarks) {
   EXPECT_EQ(s->take(), "\x02N\x03\r");
 }
 
+// shows: common/3 mllp/D-2
 TEST(MllpDecoder, EveryFlagAtEveryPosition) {
   const std::string wire = block("M\r") + "\r" + block("N\r");
   const std::size_t first = block("M\r").size();
@@ -356,6 +382,7 @@ TEST(MllpDecoder, FlaggedInSkippedBlockChangesNothing) {
   EXPECT_TRUE(s->idle());
 }
 
+// shows: common/3
 TEST(MllpDecoder, DamagedByteBetweenBlocksIsLost) {
   auto s = station();
   s->feed("\x0b", LLP_FLAG_FRAME);
@@ -390,6 +417,7 @@ TEST(MllpDecoder, AbortRxSkipsTheRest) {
   EXPECT_THAT(s->texts(), ElementsAre("N"));
 }
 
+// shows: common/4 mllp/5/restart mllp/5/cancel
 TEST(MllpDecoder, FlowPassesTextOnInPieces) {
   std::string text;
   for (int i = 0; i < 5000; i++) text += static_cast<char>('A' + i % 26);
@@ -423,6 +451,7 @@ TEST(MllpDecoder, FlowBoundsTheWholeMessage) {
 }
 
 // Everything odd in one stream, for every cut.
+// shows: common/6 mllp/3/split mllp/6/split
 TEST(MllpDecoder, AnySplitGivesTheSame) {
   const std::string wire = "GAR" + block(kM) + "\n" + kSb + "no cr" + kFs + block("A" + kFs + "B") + kSb +
                            "cut" + block(kM) + block("") + kSb + "x" + kFs + kFs + "\n" + "\r\rz" +
@@ -443,6 +472,7 @@ TEST(MllpDecoder, AnySplitGivesTheSame) {
         }
 }
 
+// shows: mllp/3/split
 TEST(MllpDecoder, AnySplitOfALongMessageGivesTheSame) {
   std::string text;
   for (int i = 0; i < 2600; i++) text += static_cast<char>('A' + i % 57);

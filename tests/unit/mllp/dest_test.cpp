@@ -17,6 +17,7 @@ std::unique_ptr<Station> slow(Options options = {}) {
   return s;
 }
 
+// shows: mllp/D-4 mllp/2/source-4 mllp/2/dest-3 mllp/4/dest+block mllp/6/r2 interop/11/mllp/commit
 TEST(MllpDest, WorkedExample) {
   auto s = slow();
   s->feed_hex(kMHex);
@@ -32,6 +33,7 @@ TEST(MllpDest, WorkedExample) {
   EXPECT_EQ(s->result(1).done, 1);
 }
 
+// shows: mllp/2/dest-3 mllp/4/dest+block
 TEST(MllpDest, RejectIsNak) {
   auto s = slow();
   s->feed(block(kM));
@@ -43,6 +45,7 @@ TEST(MllpDest, RejectIsNak) {
   EXPECT_EQ(s->take(), "");
 }
 
+// shows: mllp/2/dest-2 mllp/4/dest+broken
 TEST(MllpDest, BlockBrokenBySilenceIsNotAnswered) {
   auto s = r2();
   s->feed("\x0bMSH");
@@ -51,6 +54,7 @@ TEST(MllpDest, BlockBrokenBySilenceIsNotAnswered) {
   EXPECT_EQ(s->cancelled.size(), 1u);
 }
 
+// shows: mllp/3/skip mllp/4/dest+bad
 TEST(MllpDest, TooLongIsNaked) {
   auto s = r2({{"max_message", "3"}});
   s->feed(block("123"));
@@ -60,6 +64,7 @@ TEST(MllpDest, TooLongIsNaked) {
   EXPECT_EQ(s->count(LLP_C_NAK_TOO_LONG), 1u);
 }
 
+// shows: mllp/1/release2-data mllp/4/dest+bad
 TEST(MllpDest, IllegalCharactersAreNaked) {
   for (int c = 0; c < 256; c++) {
     const char ch = static_cast<char>(c);
@@ -75,6 +80,7 @@ TEST(MllpDest, IllegalCharactersAreNaked) {
   }
 }
 
+// shows: mllp/1/release2-data
 TEST(MllpDest, EmptyIsNaked) {
   auto s = r2();
   s->feed(block(""));
@@ -138,6 +144,7 @@ TEST(MllpDest, NotReadyStillKnowsTheRepeat) {
 
 // ---- verdicts out of time ----
 
+// shows: mllp/D-4
 TEST(MllpDest, TimeIsGainedByNak) {
   auto s = slow();
   s->feed(block(kM));
@@ -159,6 +166,7 @@ TEST(MllpDest, TimeIsGainedByNak) {
   EXPECT_EQ(s->count(LLP_C_DUPLICATES), 2u);
 }
 
+// shows: mllp/D-4
 TEST(MllpDest, BudgetIsPeerTcTimesItsTries) {
   auto s = slow();
   s->feed(block(kM));
@@ -340,6 +348,7 @@ TEST(MllpDest, SameLengthOtherBytes) {
   EXPECT_EQ(s->messages.size(), 2u);
 }
 
+// shows: common/8
 TEST(MllpDest, HangupWhilePending) {
   auto s = slow();
   s->feed(block(kM));
@@ -375,6 +384,7 @@ TEST(MllpDest, VerdictOnAnotherIsGone) {
 
 // ---- dedup ----
 
+// shows: mllp/D-5
 TEST(MllpDest, WithoutDedupARepeatIsAMessage) {
   auto s = r2();
   s->feed(block(kM) + block(kM));
@@ -383,6 +393,7 @@ TEST(MllpDest, WithoutDedupARepeatIsAMessage) {
   EXPECT_EQ(s->count(LLP_C_REPEATS), 1u);
 }
 
+// shows: mllp/D-5 interop/11/mllp/dedup
 TEST(MllpDest, DedupAcknowledgesAndDrops) {
   auto s = r2({{"dedup", "yes"}});
   s->feed(block(kM));
@@ -397,6 +408,7 @@ TEST(MllpDest, DedupAcknowledgesAndDrops) {
   EXPECT_EQ(s->messages.size(), 1u);
 }
 
+// shows: mllp/D-5
 TEST(MllpDest, DedupEnds) {
   auto time = r2({{"dedup", "yes"}});
   time->feed(block(kM));

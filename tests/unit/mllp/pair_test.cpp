@@ -105,6 +105,7 @@ TEST(MllpPair, CleanLine) {
   EXPECT_EQ(repeats, 0);
 }
 
+// shows: common/promise/mllp2
 TEST(MllpPair, LossOverManySeeds) {
   int delivered = 0, repeats = 0;
   for (std::uint64_t seed = 1; seed <= 40; seed++) {
@@ -124,6 +125,7 @@ TEST(MllpPair, LossWithDedupHasNoRepeats) {
   EXPECT_EQ(repeats, 0);
 }
 
+// shows: common/promise/mllp2
 TEST(MllpPair, CutBlocksOverManySeeds) {
   for (const char* flow : {"no", "yes"})
     for (std::uint64_t seed = 1; seed <= 20; seed++) {
@@ -132,6 +134,7 @@ TEST(MllpPair, CutBlocksOverManySeeds) {
     }
 }
 
+// shows: common/promise/mllp2
 TEST(MllpPair, DelayBelowTheSettlingTime) {
   // Replies late by up to T_c and a little: late ACKs meet the resend or the settling.
   for (std::uint64_t seed = 1; seed <= 20; seed++) {
@@ -165,6 +168,7 @@ TEST(MllpPair, DelayBelowTheSettlingTime) {
   }
 }
 
+// shows: mllp/D-7
 TEST(MllpPair, BothDirectionsAtOnce) {
   for (std::uint64_t seed = 1; seed <= 20; seed++) {
     SCOPED_TRACE("seed " + std::to_string(seed));
@@ -188,6 +192,7 @@ TEST(MllpPair, BothDirectionsAtOnce) {
   }
 }
 
+// shows: common/promise/mllp1
 TEST(MllpPair, Release1CleanLine) {
   llp_params p = with({});
   p.char_time = kChar;

@@ -9,6 +9,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
+// shows: mllp/1/block mllp/4/r1-initiator mllp/6/r1 interop/6/strict
 TEST(MllpRelease1, InitiatorWorkedExample) {
   auto s = station();
   EXPECT_EQ(s->submit(7, kM, 0), 0);
@@ -26,6 +27,7 @@ TEST(MllpRelease1, InitiatorWorkedExample) {
   EXPECT_TRUE(s->idle());
 }
 
+// shows: mllp/4/r1-responder mllp/6/r1
 TEST(MllpRelease1, ResponderWorkedExample) {
   auto s = station();
   s->verdict_policy = LLP_ACCEPT_ANSWER;
@@ -36,6 +38,7 @@ TEST(MllpRelease1, ResponderWorkedExample) {
   EXPECT_EQ(s->result(1).done, 1);
 }
 
+// shows: common/promise/mllp1 mllp/4/r1-initiator
 TEST(MllpRelease1, NoReplyFailsWithoutResend) {
   auto s = station({{"match", "msa"}});
   s->submit(1, kM, 0);
@@ -47,6 +50,7 @@ TEST(MllpRelease1, NoReplyFailsWithoutResend) {
   EXPECT_EQ(s->take(), "");
 }
 
+// shows: common/1
 TEST(MllpRelease1, ReplyTimerStartsWhenTheTransmitterIsEmpty) {
   auto s = station();
   s->auto_empty = false;
@@ -75,6 +79,7 @@ TEST(MllpRelease1, OneInTransfer) {
   EXPECT_EQ(s->submit(3, kA, LLP_SUBMIT_REPLY), 0);
 }
 
+// shows: mllp/D-11 mllp/4/r1-responder
 TEST(MllpRelease1, VerdictsSayNothing) {
   for (auto d : {LLP_ACCEPT, LLP_ACCEPT_ANSWER, LLP_REJECT, LLP_FORGET}) {
     auto s = station();
@@ -86,6 +91,7 @@ TEST(MllpRelease1, VerdictsSayNothing) {
   }
 }
 
+// shows: mllp/D-11
 TEST(MllpRelease1, OnFailClose) {
   for (auto d : {LLP_ACCEPT, LLP_FORGET, LLP_REJECT}) {
     auto s = station({{"on_fail", "close"}});
@@ -95,12 +101,14 @@ TEST(MllpRelease1, OnFailClose) {
   }
 }
 
+// shows: mllp/D-6 interop/11/mllp/release
 TEST(MllpRelease1, CommitReplyBytesAreData) {
   auto s = station();
   s->feed(kAck + kNak);
   EXPECT_THAT(s->texts(), ElementsAre("\x06", "\x15"));
 }
 
+// shows: mllp/1/release1-passes mllp/3/encoder
 TEST(MllpRelease1, IllegalCharacters) {
   auto s = station();
   EXPECT_EQ(s->submit(1, "a\x0b"), -EILSEQ);
@@ -110,6 +118,7 @@ TEST(MllpRelease1, IllegalCharacters) {
   EXPECT_EQ(s->take(), block(std::string("\x01\x06\x00\x1b\xff", 5)));
 }
 
+// shows: mllp/3/encoder interop/11/mllp/illegal
 TEST(MllpRelease1, IllegalSpace) {
   auto s = station({{"illegal", "space"}});
   EXPECT_EQ(s->submit(1,
@@ -120,6 +129,7 @@ TEST(MllpRelease1, IllegalSpace) {
   EXPECT_EQ(s->take(), block("a b c\x01\r"));
 }
 
+// shows: mllp/3/encoder
 TEST(MllpRelease1, AddCr) {
   auto s = station({{"add_cr", "yes"}});
   s->submit(1, "M");
@@ -175,6 +185,7 @@ TEST(MllpRelease1, AbortInMidBlockFinishesIt) {
   EXPECT_EQ(s->result(1).outcome, LLP_OUT_TRANSMITTED);
 }
 
+// shows: mllp/4/r1-late
 TEST(MllpRelease1, AbortWhileWaitingForTheReply) {
   auto s = station({{"match", "msa"}});
   s->submit(1, kM, 0);
@@ -185,6 +196,7 @@ TEST(MllpRelease1, AbortWhileWaitingForTheReply) {
   EXPECT_EQ(s->messages[0].flags, LLP_END_ACK_MSG);
 }
 
+// shows: mllp/4/r1-late
 TEST(MllpRelease1, LockstepGuardsAfterATimeout) {
   auto s = station({{"match", "lockstep"}});
   s->submit(1, "one", 0);
@@ -213,6 +225,7 @@ TEST(MllpRelease1, AbortOfAMessageHeldBack) {
   EXPECT_EQ(s->take(), "");
 }
 
+// shows: mllp/D-8
 TEST(MllpRelease1, HangupFailsWhatIsInProgress) {
   auto s = station();
   s->auto_pull = false;
@@ -245,6 +258,7 @@ TEST(MllpRelease1, ReplyEndedByTheConnectionsEnd) {
   EXPECT_EQ(s->result(1).done, 1);
 }
 
+// shows: mllp/D-8
 TEST(MllpRelease1, ResendAfterReconnectIsAnOption) {
   auto s = station({{"resend_after_reconnect", "yes"}, {"resends", "1"}});
   s->submit(1, kM, 0);

@@ -9,6 +9,8 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
+// shows: mllp/1/block mllp/2/source-1 mllp/2/source-2 mllp/2/source-4 mllp/4/source+message
+// shows: mllp/4/source+ack mllp/6/r2 interop/11/mllp/release
 TEST(MllpSource, WorkedExample) {
   auto s = r2();
   EXPECT_EQ(s->submit(1, kM, 0), 0);
@@ -25,6 +27,7 @@ TEST(MllpSource, WorkedExample) {
   EXPECT_TRUE(s->idle());
 }
 
+// shows: mllp/4/source+nak mllp/6/r2-nak
 TEST(MllpSource, WorkedExampleNak) {
   auto s = r2();
   s->submit(1, kM);
@@ -36,6 +39,7 @@ TEST(MllpSource, WorkedExampleNak) {
   EXPECT_EQ(s->count(LLP_C_NAKS_RECEIVED), 1u);
 }
 
+// shows: mllp/4/source+t-c mllp/6/r2-lost
 TEST(MllpSource, WorkedExampleLost) {
   auto s = r2();
   s->submit(1, kM);
@@ -48,6 +52,7 @@ TEST(MllpSource, WorkedExampleLost) {
   EXPECT_EQ(s->result(1).done_outcome, LLP_OUT_DELIVERED);
 }
 
+// shows: mllp/D-1 mllp/1/release2-data
 TEST(MllpSource, NoCommitReplyBytesAmongTheText) {
   auto s = r2();
   for (const char* text : {"\x06", "\x15", "a\tb", "a\nb", "a\x1b", "a\x0b", "a\x1c"})
@@ -70,6 +75,7 @@ TEST(MllpSource, NoCommitReplyBytesAmongTheText) {
   EXPECT_EQ(osp->take(), "<a b >\r");
 }
 
+// shows: common/1 mllp/4/source+message
 TEST(MllpSource, TcStartsWhenTheTransmitterIsEmpty) {
   auto s = r2();
   s->auto_empty = false;
@@ -95,6 +101,7 @@ TEST(MllpSource, ReplyBeforeTheTransmitterSaysItIsEmpty) {
   EXPECT_FALSE(s->left(LLP_T_P2).has_value());
 }
 
+// shows: mllp/2/source-3 mllp/4/source+nak mllp/4/source+end
 TEST(MllpSource, WaitNakUntilNr) {
   auto s = r2();
   s->submit(1, kM);
@@ -110,6 +117,7 @@ TEST(MllpSource, WaitNakUntilNr) {
   EXPECT_EQ(s->count(LLP_C_RETRANSMISSIONS), 3u);
 }
 
+// shows: mllp/4/source+nak
 TEST(MllpSource, TcStandsStillDuringTheResend) {
   auto s = r2({{"resends", "1"}});
   s->submit(1, kM);
@@ -124,6 +132,7 @@ TEST(MllpSource, TcStandsStillDuringTheResend) {
   EXPECT_EQ(s->left(LLP_T_P2), 30 * kSec);
 }
 
+// shows: mllp/D-3 mllp/2/source-3 mllp/4/source+t-c mllp/4/source+end
 TEST(MllpSource, WaitTcUntilNr) {
   auto s = r2();
   s->submit(1, kM);
@@ -146,6 +155,7 @@ TEST(MllpSource, NakAfterATimeoutLeavesTheOutcomeOpen) {
   EXPECT_EQ(s->result(1).done_outcome, LLP_OUT_UNKNOWN);
 }
 
+// shows: mllp/4/source+end interop/11/mllp/times
 TEST(MllpSource, TriesAtTheirEnd) {
   auto s = r2({{"resends", "100"}});
   s->submit(1, kM);
@@ -160,6 +170,7 @@ TEST(MllpSource, TriesAtTheirEnd) {
   EXPECT_EQ(z->result(1).done_cause, LLP_CAUSE_REJECTED);
 }
 
+// shows: mllp/D-6 mllp/4/source+idle-reply
 TEST(MllpSource, IdleCommitRepliesAreIgnored) {
   auto s = r2();
   s->feed(kAck + kNak);
@@ -178,6 +189,7 @@ TEST(MllpSource, GarbageAndBrokenBlocksAreNoReply) {
   EXPECT_EQ(s->state(), "waiting for commit");
 }
 
+// shows: mllp/D-12
 TEST(MllpSource, SettlesAfterAResendByTimeout) {
   auto s = r2();
   s->submit(1, kM);
@@ -196,6 +208,7 @@ TEST(MllpSource, SettlesAfterAResendByTimeout) {
   EXPECT_EQ(s->take(), block("two"));
 }
 
+// shows: mllp/D-12 interop/11/mllp/times
 TEST(MllpSource, SettleTimeIsATenthOfTcWithinBounds) {
   const std::pair<const char*, std::uint64_t> cases[] = {
       {"30s", kSec}, {"5s", 500 * kMs}, {"200ms", 100 * kMs}};
@@ -208,6 +221,7 @@ TEST(MllpSource, SettleTimeIsATenthOfTcWithinBounds) {
   }
 }
 
+// shows: mllp/D-12
 TEST(MllpSource, NoSettlingWithoutTimeout) {
   auto s = r2();
   s->submit(1, kM);
@@ -381,6 +395,7 @@ TEST(MllpSource, AbortOfAQueuedResend) {
   EXPECT_TRUE(s->left(LLP_T_P3).has_value());
 }
 
+// shows: mllp/D-8 mllp/4/source+disconnect
 TEST(MllpSource, ReconnectResendsAndCounts) {
   auto s = r2({{"resends", "2"}});
   s->submit(1, kM);
@@ -423,6 +438,7 @@ TEST(MllpSource, ReconnectAfterHalfABlock) {
   EXPECT_EQ(s->pull(), block(kM));
 }
 
+// shows: mllp/4/source+disconnect
 TEST(MllpSource, FinalHangupFails) {
   auto s = r2();
   s->submit(1, kM);
@@ -578,6 +594,7 @@ TEST(MllpFingerprint, FollowsTheStateNotTheClock) {
   }
 }
 
+// shows: mllp/D-7
 TEST(MllpSource, ContentionBothDirectionsAreIndependent) {
   auto s = r2({{"match", "msa"}});
   s->verdict_policy.reset();

@@ -34,6 +34,7 @@ class Bid : public ::testing::Test {
   std::unique_ptr<Station> st;
 };
 
+// shows: x328/5/1 x328/10.1/idle+message
 TEST_F(Bid, IdleMessageToSend) {
   Station& s = station();
   ASSERT_EQ(s.submit(7, kM1), 0);
@@ -43,6 +44,7 @@ TEST_F(Bid, IdleMessageToSend) {
   EXPECT_FALSE(s.idle());
 }
 
+// shows: x328/D-23 x328/10.1/idle+message
 TEST_F(Bid, IdleMessageToSendPeerUnknown) {
   Station fresh(LLP_PROTO_X328);
   ASSERT_EQ(fresh.submit(7, kM1), 0);
@@ -55,6 +57,7 @@ TEST_F(Bid, IdleMessageToSendPeerUnknown) {
   EXPECT_EQ(fresh.take(), kEnq);
 }
 
+// shows: x328/10.1/idle+timer-e
 TEST_F(Bid, IdleTimerE) {
   Station& s = station();
   s.advance(179 * kSec);
@@ -65,6 +68,7 @@ TEST_F(Bid, IdleTimerE) {
   EXPECT_EQ(s.left(LLP_T_P0), 6 * kSec);
 }
 
+// shows: x328/4/rule-e
 TEST_F(Bid, IdleTimerERestartedByAnyCharacter) {
   Station& s = station();
   s.advance(100 * kSec);
@@ -77,6 +81,7 @@ TEST_F(Bid, IdleTimerERestartedByAnyCharacter) {
   EXPECT_EQ(s.take(), kFirstBid);
 }
 
+// shows: x328/4/rule-e
 TEST_F(Bid, IdleTimerEOff) {
   p.timer_e = 0;
   Station& s = station();
@@ -100,6 +105,7 @@ TEST_F(Bid, IdleTimerEWaitsWhileAMessageWaits) {
   EXPECT_EQ(s.take(), kFirstBid);
 }
 
+// shows: x328/10.1/idle+other
 TEST_F(Bid, IdleEverythingElseIsIgnored) {
   Station& s = station();
   for (const std::string& what :
@@ -114,6 +120,7 @@ TEST_F(Bid, IdleEverythingElseIsIgnored) {
   EXPECT_TRUE(s.messages.empty());
 }
 
+// shows: x328/5/3 x328/10.1/bid+ack0
 TEST_F(Bid, BidAck0) {
   Station& s = station();
   to_bid(s);
@@ -123,6 +130,7 @@ TEST_F(Bid, BidAck0) {
   EXPECT_EQ(s.left(LLP_T_P0), 6 * kSec);
 }
 
+// shows: x328/10.1/bid+ack0
 TEST_F(Bid, BidAck0InLineCheckWithoutMessage) {
   Station& s = station();
   s.advance(180 * kSec);
@@ -134,6 +142,7 @@ TEST_F(Bid, BidAck0InLineCheckWithoutMessage) {
   EXPECT_EQ(s.left(LLP_T_P0), std::nullopt);
 }
 
+// shows: x328/10.1/bid+ack0
 TEST_F(Bid, BidAck0InLineCheckWithMessage) {
   Station& s = station();
   s.advance(180 * kSec);
@@ -144,6 +153,7 @@ TEST_F(Bid, BidAck0InLineCheckWithMessage) {
   EXPECT_EQ(s.take(), block(1, kM1, true));
 }
 
+// shows: x328/D-18 x328/10.1/bid+nak
 TEST_F(Bid, BidNak) {
   Station& s = station();
   to_bid(s);
@@ -155,6 +165,7 @@ TEST_F(Bid, BidNak) {
   EXPECT_EQ(s.state(), "bid");
 }
 
+// shows: x328/5/3 x328/10.1/bid+nak
 TEST_F(Bid, BidNakMoreThanM) {
   Station& s = station();
   to_bid(s);
@@ -172,6 +183,7 @@ TEST_F(Bid, BidNakMoreThanM) {
   EXPECT_EQ(s.count(LLP_C_BIDS_REFUSED), 11u);
 }
 
+// shows: x328/D-19 interop/11/x328/numbers
 TEST_F(Bid, RecoveryPauseAfterAFailedSeries) {
   p.retries_m = 0;
   Station& s = station();
@@ -185,6 +197,7 @@ TEST_F(Bid, RecoveryPauseAfterAFailedSeries) {
   EXPECT_EQ(s.take(), kFirstBid);
 }
 
+// shows: x328/D-16 x328/10.1/bid+enq interop/11/x328/role
 TEST_F(Bid, BidEnqPrimary) {
   p.role = LLP_PRIMARY;
   Station& s = contended();
@@ -195,6 +208,7 @@ TEST_F(Bid, BidEnqPrimary) {
   EXPECT_EQ(s.count(LLP_C_CONTENTIONS), 1u);
 }
 
+// shows: x328/10.1/bid+enq
 TEST_F(Bid, BidEnqPrimaryNeverYields) {
   p.role = LLP_PRIMARY;
   p.contention = LLP_YIELD;
@@ -203,6 +217,7 @@ TEST_F(Bid, BidEnqPrimaryNeverYields) {
   EXPECT_EQ(s.take(), kEnq);
 }
 
+// shows: x328/D-16 x328/10.1/bid+enq interop/11/x328/role
 TEST_F(Bid, BidEnqSecondaryBacksOff) {
   Station& s = contended();
   s.advance(2999 * kMs);
@@ -212,6 +227,7 @@ TEST_F(Bid, BidEnqSecondaryBacksOff) {
 }
 
 // The primary saw a collision where the secondary saw none, and bids again.
+// shows: x328/10.1/bid+enq
 TEST_F(Bid, BidEnqLongAfterOursIsNoCollision) {
   Station& s = station();
   to_bid(s);
@@ -239,6 +255,7 @@ TEST_F(Bid, BidEnqLongAfterOursNotReady) {
 
 // Bids that keep missing each other must not do so for ever: each station's
 // ENQ comes while the other waits for the answer to its own.
+// shows: x328/5/4
 TEST_F(Bid, OutOfStepBidsMeetInTheEnd) {
   for (std::uint64_t shift = 0; shift <= 7000; shift += 50) {
     llp_params pa = x328_params(), pb = x328_params();
@@ -260,6 +277,7 @@ TEST_F(Bid, OutOfStepBidsMeetInTheEnd) {
   }
 }
 
+// shows: x328/D-22 x328/10.1/bid+enq interop/1/contention interop/11/x328/contention
 TEST_F(Bid, BidEnqSecondaryYields) {
   p.contention = LLP_YIELD;
   Station& s = station();
@@ -282,6 +300,7 @@ TEST_F(Bid, BidEnqSecondaryYieldsButIsNotReady) {
   EXPECT_EQ(s.state(), "waiting to bid");
 }
 
+// shows: x328/10.1/bid+enq
 TEST_F(Bid, BidEnqMoreThanM) {
   p.role = LLP_PRIMARY;
   Station& s = station();
@@ -298,6 +317,7 @@ TEST_F(Bid, BidEnqMoreThanM) {
   EXPECT_EQ(s.state(), "idle");
 }
 
+// shows: x328/10.1/bid+eot
 TEST_F(Bid, BidEotIsIgnored) {
   Station& s = station();
   to_bid(s);
@@ -309,6 +329,7 @@ TEST_F(Bid, BidEotIsIgnored) {
   EXPECT_EQ(s.take(), kEnq);
 }
 
+// shows: x328/D-23 x328/10.1/bid+other
 TEST_F(Bid, BidOtherAnswersMakeTheNextBidDirty) {
   for (const std::string& what : {ack(3), kRint, std::string("noise"), std::string("\x80")}) {
     Station x(LLP_PROTO_X328);
@@ -325,6 +346,7 @@ TEST_F(Bid, BidOtherAnswersMakeTheNextBidDirty) {
   }
 }
 
+// shows: x328/D-17 x328/D-21 x328/5/3 x328/10.1/bid+timer-a x328/13/dying
 TEST_F(Bid, BidTimerA) {
   Station& s = station();
   to_bid(s);
@@ -345,6 +367,7 @@ TEST_F(Bid, BidTimerA) {
   EXPECT_EQ(s.take(), kFirstBid);
 }
 
+// shows: x328/10.1/bid+timer-a
 TEST_F(Bid, LineCheckFailsQuietly) {
   Station& s = station();
   s.advance(180 * kSec);
@@ -354,6 +377,7 @@ TEST_F(Bid, LineCheckFailsQuietly) {
   EXPECT_TRUE(s.results.empty());
 }
 
+// shows: x328/10.1/cont+delay
 TEST_F(Bid, ContDelayOver) {
   Station& s = refused();
   s.advance(1 * kSec);
@@ -362,6 +386,7 @@ TEST_F(Bid, ContDelayOver) {
   EXPECT_EQ(s.left(LLP_T_P0), 6 * kSec);
 }
 
+// shows: x328/10.1/cont+enq
 TEST_F(Bid, ContEnqReady) {
   Station& s = contended();
   s.feed(kEnq);
@@ -372,6 +397,7 @@ TEST_F(Bid, ContEnqReady) {
   EXPECT_EQ(s.take(), ack(1) + kEnq);
 }
 
+// shows: x328/10.1/cont+enq
 TEST_F(Bid, ContEnqNotReady) {
   Station& s = contended();
   s.ready(0);
@@ -382,6 +408,7 @@ TEST_F(Bid, ContEnqNotReady) {
   EXPECT_EQ(s.take(), kEnq);
 }
 
+// shows: x328/D-22 x328/10.1/cont+ack0
 TEST_F(Bid, ContAck0AfterContention) {
   Station& s = contended();
   s.feed(ack(0));
@@ -389,6 +416,7 @@ TEST_F(Bid, ContAck0AfterContention) {
   EXPECT_EQ(s.state(), "master");
 }
 
+// shows: x328/10.1/cont+ack0
 TEST_F(Bid, ContAck0AfterRefusal) {
   Station& s = refused();
   s.feed(ack(0));
@@ -396,6 +424,7 @@ TEST_F(Bid, ContAck0AfterRefusal) {
   EXPECT_EQ(s.state(), "waiting to bid");
 }
 
+// shows: x328/10.1/cont+other
 TEST_F(Bid, ContOtherIsIgnored) {
   Station& s = contended();
   s.feed(kEot + kNak + ack(4) + kRint + "noise");
@@ -405,6 +434,7 @@ TEST_F(Bid, ContOtherIsIgnored) {
   EXPECT_EQ(s.take(), kEnq);
 }
 
+// shows: x328/10.1/bid+abort
 TEST_F(Bid, BidLocalAbort) {
   Station& s = station();
   to_bid(s);
@@ -425,6 +455,7 @@ TEST_F(Bid, BidLocalAbort) {
   EXPECT_EQ(s.take(), kFirstBid);
 }
 
+// shows: x328/10.1/bid+abort
 TEST_F(Bid, BidLocalAbortThenAck0) {
   Station& s = station();
   to_bid(s);
@@ -436,6 +467,7 @@ TEST_F(Bid, BidLocalAbortThenAck0) {
   EXPECT_EQ(s.take(), block(1, kM1, true));
 }
 
+// shows: x328/10.1/bid+abort
 TEST_F(Bid, BidLocalAbortThenEnq) {
   Station& s = station();
   to_bid(s);
@@ -469,6 +501,7 @@ TEST_F(Bid, LineCheckGoesOnWhenItsMessageIsTakenBack) {
   EXPECT_EQ(s.take(), kEot);
 }
 
+// shows: x328/10.1/cont+abort
 TEST_F(Bid, ContLocalAbort) {
   Station& s = contended();
   s.abort(7);
@@ -507,6 +540,7 @@ TEST_F(Bid, SlaveLocalAbortOfTheQueuedMessage) {
   EXPECT_EQ(s.take(), "");
 }
 
+// shows: x328/4/rule-d x328/4/rule-e x328/5/2 x328/10.2/idle+enq-ready
 TEST_F(Bid, IdleEnqReady) {
   Station& s = station();
   s.feed(kEnq);
@@ -516,6 +550,7 @@ TEST_F(Bid, IdleEnqReady) {
   EXPECT_EQ(s.left(LLP_T_P3), std::nullopt);
 }
 
+// shows: x328/5/2 x328/10.2/idle+enq-not-ready
 TEST_F(Bid, IdleEnqNotReady) {
   Station& s = station();
   for (std::uint32_t bits : {0u, std::uint32_t{LLP_READY_ROOM}}) {
@@ -619,6 +654,7 @@ TEST_F(Bid, GrantWithTheGateClosedIsHandedBack) {
   EXPECT_EQ(s.take(), kEnq);
 }
 
+// shows: x328/10.1/any+hangup
 TEST_F(Bid, HangupWhileBidding) {
   for (int how = 0; how < 4; how++) {
     Station x(LLP_PROTO_X328);
@@ -670,6 +706,7 @@ struct Pair {
 
 class ContentionPairs : public ::testing::TestWithParam<int> {};
 
+// shows: x328/5/4 x328/13/both
 TEST_P(ContentionPairs, BothMessagesArrive) {
   const int bits = GetParam();
   llp_params pa = x328_params(), pb = x328_params();

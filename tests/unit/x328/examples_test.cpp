@@ -50,6 +50,7 @@ std::vector<Step> wrap_steps() {
   return steps;
 }
 
+// shows: common/5 x328/D-32 x328/3 interop/1/length interop/1/upper
 TEST(X328Vectors, EncodedAsWritten) {
   for (const auto& v : kBlocks) {
     EXPECT_EQ(to_hex(block(v.num, v.text, v.last)), to_hex(hex(v.hex))) << v.name;
@@ -61,6 +62,7 @@ TEST(X328Vectors, EncodedAsWritten) {
   }
 }
 
+// shows: x328/3
 TEST(X328Vectors, EveryVectorIsAccepted) {
   for (const auto& v : kBlocks) {
     Station s(LLP_PROTO_X328);
@@ -73,6 +75,7 @@ TEST(X328Vectors, EveryVectorIsAccepted) {
   }
 }
 
+// shows: x328/D-32 x328/2/term x328/12.1
 TEST(X328Examples, SingleBlockAsSlave) {
   Station s(LLP_PROTO_X328);
   play_slave(s, kSingle);
@@ -81,6 +84,7 @@ TEST(X328Examples, SingleBlockAsSlave) {
   EXPECT_TRUE(s.idle());
 }
 
+// shows: x328/2/term x328/12.1 interop/1/term
 TEST(X328Examples, SingleBlockAsMaster) {
   Station s(LLP_PROTO_X328);
   warm_up(s);
@@ -91,12 +95,14 @@ TEST(X328Examples, SingleBlockAsMaster) {
   EXPECT_TRUE(s.idle());
 }
 
+// shows: x328/12.2
 TEST(X328Examples, FourBlocksAsSlave) {
   Station s(LLP_PROTO_X328);
   play_slave(s, kFourBlocks);
   EXPECT_EQ(s.texts(), std::vector<std::string>{kFour});
 }
 
+// shows: x328/12.2
 TEST(X328Examples, FourBlocksAsMaster) {
   Station s(LLP_PROTO_X328, one_segment_blocks());
   warm_up(s);
@@ -105,12 +111,14 @@ TEST(X328Examples, FourBlocksAsMaster) {
   EXPECT_EQ(s.result(7).outcome, LLP_OUT_DELIVERED);
 }
 
+// shows: x328/12.3
 TEST(X328Examples, NumberWrapAsSlave) {
   Station s(LLP_PROTO_X328);
   play_slave(s, wrap_steps());
   EXPECT_EQ(s.texts(), std::vector<std::string>{"A\rB\rC\rD\rE\rF\rG\rH\rI\r"});
 }
 
+// shows: x328/12.3
 TEST(X328Examples, NumberWrapAsMaster) {
   llp_params p = x328_params();
   p.block_max = 2;
@@ -121,6 +129,7 @@ TEST(X328Examples, NumberWrapAsMaster) {
   EXPECT_EQ(s.result(7).outcome, LLP_OUT_DELIVERED);
 }
 
+// shows: x328/12.4
 TEST(X328Examples, NakAndRetransmissionAsSlave) {
   Station s(LLP_PROTO_X328);
   play_slave(s, {{kEnq, ack(0)},
@@ -132,6 +141,7 @@ TEST(X328Examples, NakAndRetransmissionAsSlave) {
   EXPECT_EQ(s.count(LLP_C_NAK_CHECK), 1u);
 }
 
+// shows: x328/12.4
 TEST(X328Examples, NakAndRetransmissionAsMaster) {
   Station s(LLP_PROTO_X328, one_segment_blocks());
   warm_up(s);
@@ -145,6 +155,7 @@ TEST(X328Examples, NakAndRetransmissionAsMaster) {
   EXPECT_EQ(s.count(LLP_C_RETRANSMISSIONS), 1u);
 }
 
+// shows: x328/12.5
 TEST(X328Examples, LostAckAskedWithEnq) {
   llp_params p = one_segment_blocks();
   p.x328_on_timeout = LLP_X328_ENQ;
@@ -161,6 +172,7 @@ TEST(X328Examples, LostAckAskedWithEnq) {
   EXPECT_EQ(s.result(7).outcome, LLP_OUT_DELIVERED);
 }
 
+// shows: x328/12.5
 TEST(X328Examples, LostBlockAskedWithEnq) {
   llp_params p = one_segment_blocks();
   p.x328_on_timeout = LLP_X328_ENQ;
@@ -178,6 +190,7 @@ TEST(X328Examples, LostBlockAskedWithEnq) {
   EXPECT_EQ(s.result(7).outcome, LLP_OUT_DELIVERED);
 }
 
+// shows: x328/12.5
 TEST(X328Examples, LostAckRepeatedBlockAsSlave) {
   Station s(LLP_PROTO_X328);
   play_slave(s, {{kEnq, ack(0)},
@@ -189,6 +202,7 @@ TEST(X328Examples, LostAckRepeatedBlockAsSlave) {
   EXPECT_EQ(s.count(LLP_C_DUPLICATES), 1u);
 }
 
+// shows: x328/12.5
 TEST(X328Examples, LostAckEnqAsSlave) {
   Station s(LLP_PROTO_X328);
   play_slave(s, {{kEnq, ack(0)},
@@ -199,6 +213,7 @@ TEST(X328Examples, LostAckEnqAsSlave) {
   EXPECT_EQ(s.texts(), std::vector<std::string>{kM});
 }
 
+// shows: x328/1/reply x328/5/4 x328/12.6
 TEST(X328Examples, Contention) {
   llp_params primary = x328_params(), secondary = x328_params();
   primary.role = LLP_PRIMARY;
@@ -237,6 +252,7 @@ TEST(X328Examples, Contention) {
   EXPECT_EQ(s.result(2).outcome, LLP_OUT_DELIVERED);
 }
 
+// shows: x328/12.7
 TEST(X328Examples, BlockAbortAsSlave) {
   Station s(LLP_PROTO_X328);
   play_slave(s, {{kEnq, ack(0)},
@@ -247,6 +263,7 @@ TEST(X328Examples, BlockAbortAsSlave) {
   EXPECT_EQ(s.texts(), std::vector<std::string>{kM});
 }
 
+// shows: x328/10.1/sending+abort x328/12.7
 TEST(X328Examples, BlockAbortAsMaster) {
   Station s(LLP_PROTO_X328, one_segment_blocks());
   warm_up(s);
@@ -274,6 +291,7 @@ TEST(X328Examples, BlockAbortAsMaster) {
   EXPECT_EQ(s.result(7).outcome, LLP_OUT_NOT_SENT);
 }
 
+// shows: x328/12.8
 TEST(X328Examples, SenderAbortAsSlave) {
   Station s(LLP_PROTO_X328);
   play_slave(s, {{kEnq, ack(0)}, {hex(kBlocks[2].hex), ack(1)}, {kEot, ""}});
@@ -283,6 +301,7 @@ TEST(X328Examples, SenderAbortAsSlave) {
   EXPECT_TRUE(s.idle());
 }
 
+// shows: x328/12.8
 TEST(X328Examples, SenderAbortAsMaster) {
   Station s(LLP_PROTO_X328, one_segment_blocks());
   warm_up(s);
@@ -296,6 +315,7 @@ TEST(X328Examples, SenderAbortAsMaster) {
   EXPECT_EQ(s.result(7).outcome, LLP_OUT_NOT_SENT);
 }
 
+// shows: x328/12.9
 TEST(X328Examples, TerminationInterruptAsSlave) {
   Station s(LLP_PROTO_X328);
   s.feed(kEnq);
@@ -307,6 +327,7 @@ TEST(X328Examples, TerminationInterruptAsSlave) {
   EXPECT_TRUE(s.messages.empty());
 }
 
+// shows: x328/12.9
 TEST(X328Examples, TerminationInterruptAsMaster) {
   Station s(LLP_PROTO_X328, one_segment_blocks());
   warm_up(s);
@@ -318,6 +339,7 @@ TEST(X328Examples, TerminationInterruptAsMaster) {
   EXPECT_EQ(s.result(7).outcome, LLP_OUT_NOT_SENT);
 }
 
+// shows: x328/2/term x328/8/4 x328/12.10
 TEST(X328Examples, ReverseInterruptAsSlave) {
   Station s(LLP_PROTO_X328);
   s.feed(kEnq);
@@ -331,6 +353,7 @@ TEST(X328Examples, ReverseInterruptAsSlave) {
   EXPECT_EQ(s.take(), block(1, "urgent\r", true));
 }
 
+// shows: x328/12.10
 TEST(X328Examples, ReverseInterruptAsMaster) {
   Station s(LLP_PROTO_X328, one_segment_blocks());
   warm_up(s);
@@ -344,6 +367,7 @@ TEST(X328Examples, ReverseInterruptAsMaster) {
   EXPECT_EQ(s.take(), ack(0));
 }
 
+// shows: x328/12.11
 TEST(X328Examples, LineCheck) {
   Station s(LLP_PROTO_X328);
   s.advance(180 * kSec);
@@ -353,6 +377,7 @@ TEST(X328Examples, LineCheck) {
   EXPECT_EQ(s.state(), "idle");
 }
 
+// shows: x328/12.11
 TEST(X328Examples, LineCheckAsSlave) {
   Station s(LLP_PROTO_X328);
   s.feed(kEot + kEnq);

@@ -43,6 +43,7 @@ class Pending : public ::testing::Test {
   std::unique_ptr<Station> st;
 };
 
+// shows: x328/1/ack x328/6/ack
 TEST_F(Pending, AcceptedInTime) {
   for (llp_decision d : {LLP_ACCEPT, LLP_ACCEPT_ANSWER}) {
     Station& s = pending();
@@ -66,6 +67,7 @@ TEST_F(Pending, OnlyOnceAndOnlyTheRightMessage) {
   EXPECT_EQ(s.count(LLP_C_VERDICTS_GONE), 2u);
 }
 
+// shows: x328/D-26 x328/1/ack
 TEST_F(Pending, NakAfterSixTenthsOfThePeersTimer) {
   Station& s = pending();
   s.advance(kWait - 1);
@@ -76,6 +78,7 @@ TEST_F(Pending, NakAfterSixTenthsOfThePeersTimer) {
   EXPECT_EQ(s.left(LLP_T_P2), 30 * kSec);
 }
 
+// shows: x328/D-26
 TEST_F(Pending, TheWaitFollowsThePeersTimer) {
   p.peer_timer_a = 20 * kSec / kUs;
   Station& s = pending();
@@ -113,6 +116,7 @@ TEST_F(Pending, ASecondVerdictWhileLateChangesNothing) {
   EXPECT_EQ(s.take(), ack(1));
 }
 
+// shows: x328/D-26
 TEST_F(Pending, NakAtMostLMinusOneTimesThenEot) {
   Station& s = pending();
   for (int i = 0; i < 4; i++) {
@@ -304,6 +308,7 @@ TEST_F(Pending, SupersededAfterALateVerdict) {
   EXPECT_EQ(s.verdict(2), LLP_ACKNOWLEDGED);
 }
 
+// shows: x328/1/alternate
 TEST_F(Pending, TheNextNumberIsNotTakenBeforeTheAnswer) {
   Station& s = pending();
   s.feed(block(2, "next\r", true));
@@ -404,6 +409,7 @@ class Room : public Pending {
   const std::string b2 = block(2, "PID|1\r", true);
 };
 
+// shows: x328/D-26 x328/6/ack
 TEST_F(Room, TheAcknowledgementIsDelayed) {
   Station& s = full();
   s.advance(kWait - kMs);
@@ -440,6 +446,7 @@ TEST_F(Room, RepeatThenRoom) {
   EXPECT_EQ(s.take(), ack(1));
 }
 
+// shows: x328/D-26
 TEST_F(Room, AtMostLMinusOneNaksThenEot) {
   Station& s = full();
   for (int i = 0; i < 2; i++) {

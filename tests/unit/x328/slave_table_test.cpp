@@ -40,6 +40,7 @@ class Slave : public ::testing::Test {
   std::unique_ptr<Station> st;
 };
 
+// shows: x328/4/rule-b x328/10.2/swait+stx
 TEST_F(Slave, SwaitStx) {
   Station& s = granted();
   s.feed("\x02");
@@ -48,6 +49,7 @@ TEST_F(Slave, SwaitStx) {
   EXPECT_EQ(s.left(LLP_T_P1), 3 * kSec);
 }
 
+// shows: x328/4/rule-b x328/10.2/swait+stx
 TEST_F(Slave, SwaitSoh) {
   Station& s = granted();
   s.feed("\x01");
@@ -55,6 +57,7 @@ TEST_F(Slave, SwaitSoh) {
   EXPECT_EQ(s.left(LLP_T_P1), 3 * kSec);
 }
 
+// shows: x328/D-20
 TEST_F(Slave, TimerBIsNoShorterThanTheLongestBlock) {
   p.char_time = 1041667;  // 9600 baud
   Station& s = granted();
@@ -64,6 +67,7 @@ TEST_F(Slave, TimerBIsNoShorterThanTheLongestBlock) {
   EXPECT_NEAR(static_cast<double>(*left), 1.2 * 1041667 * (4096 + 12) + 1e9, 1e6);
 }
 
+// shows: x328/D-37 x328/10.2/swait+enq
 TEST_F(Slave, SwaitEnqRepeatsTheLastResponse) {
   Station& s = granted();
   s.advance(10 * kSec);
@@ -80,6 +84,7 @@ TEST_F(Slave, SwaitEnqRepeatsTheLastResponse) {
   EXPECT_EQ(s.messages.size(), 1u);
 }
 
+// shows: x328/10.2/swait+enq
 TEST_F(Slave, SwaitEnqRepeatsRint) {
   Station& s = granted();
   s.request_turn();
@@ -87,6 +92,7 @@ TEST_F(Slave, SwaitEnqRepeatsRint) {
   EXPECT_EQ(s.take(), kRint + kRint);
 }
 
+// shows: x328/2/eot-bare x328/4/rule-d x328/10.2/swait+eot
 TEST_F(Slave, SwaitEotClosed) {
   Station& s = granted();
   s.feed(kEot);
@@ -95,6 +101,7 @@ TEST_F(Slave, SwaitEotClosed) {
   EXPECT_EQ(s.left(LLP_T_P2), std::nullopt);
 }
 
+// shows: x328/8/2 x328/10.2/swait+eot x328/11/cancelled
 TEST_F(Slave, SwaitEotOpen) {
   Station& s = open();
   s.feed(kEot);
@@ -102,6 +109,7 @@ TEST_F(Slave, SwaitEotOpen) {
   cancelled(s, LLP_CAUSE_SENDER_ABORT);
 }
 
+// shows: x328/10.2/swait+eot
 TEST_F(Slave, SwaitEotAfterTheMessage) {
   Station& s = open();
   s.feed(b2 + kEot);
@@ -111,6 +119,7 @@ TEST_F(Slave, SwaitEotAfterTheMessage) {
   EXPECT_TRUE(s.idle());
 }
 
+// shows: x328/10.2/swait+timer-d
 TEST_F(Slave, SwaitTimerDClosed) {
   Station& s = granted();
   s.advance(29999 * kMs);
@@ -121,6 +130,7 @@ TEST_F(Slave, SwaitTimerDClosed) {
   EXPECT_TRUE(s.cancelled.empty());
 }
 
+// shows: x328/D-23 x328/10.2/swait+timer-d x328/11/cancelled x328/13/dying
 TEST_F(Slave, SwaitTimerDOpen) {
   Station& s = open();
   s.advance(30 * kSec);
@@ -131,6 +141,7 @@ TEST_F(Slave, SwaitTimerDOpen) {
   EXPECT_EQ(s.take(), kFirstBid);
 }
 
+// shows: x328/4/rule-d
 TEST_F(Slave, TimerDRunsFromTheMomentTheAnswerHasLeft) {
   Station& s = granted();
   s.auto_empty = false;
@@ -141,6 +152,7 @@ TEST_F(Slave, TimerDRunsFromTheMomentTheAnswerHasLeft) {
   EXPECT_EQ(s.left(LLP_T_P2), 30 * kSec);
 }
 
+// shows: x328/10.2/swait+other
 TEST_F(Slave, SwaitOtherIsIgnored) {
   Station& s = open();
   s.feed(ack(3) + kNak + kRint + "noise\x7f");
@@ -153,6 +165,7 @@ TEST_F(Slave, SwaitOtherIsIgnored) {
   EXPECT_EQ(s.take(), ack(2));
 }
 
+// shows: x328/6/eot x328/8/3 x328/10.2/swait+abort
 TEST_F(Slave, SwaitLocalAbort) {
   Station& s = open();
   s.abort_rx();
@@ -165,6 +178,7 @@ TEST_F(Slave, SwaitLocalAbort) {
   EXPECT_TRUE(s.messages.empty());
 }
 
+// shows: x328/10.2/swait+abort
 TEST_F(Slave, SwaitLocalAbortThenABadBlockOrABrokenOne) {
   for (const std::string& next : {hex(kBadBcc), hex(kBlockAbort)}) {
     Station& s = open();
@@ -225,6 +239,7 @@ TEST_F(Slave, LocalAbortWhenNothingIsReceived) {
   EXPECT_EQ(s.take(), ack(0) + ack(1));
 }
 
+// shows: x328/4/rule-b x328/10.2/srecv+rejected
 TEST_F(Slave, SrecvRejected) {
   Station& s = open();
   s.feed(hex(kBadBcc));
@@ -237,6 +252,7 @@ TEST_F(Slave, SrecvRejected) {
   EXPECT_EQ(s.texts(), std::vector<std::string>{kM});
 }
 
+// shows: x328/D-35 x328/10.2/srecv+rejected
 TEST_F(Slave, SrecvRejectedMoreThanTwiceLPlusOneInARow) {
   Station& s = open();
   for (int i = 0; i < 12; i++) {
@@ -249,6 +265,7 @@ TEST_F(Slave, SrecvRejectedMoreThanTwiceLPlusOneInARow) {
   cancelled(s, LLP_CAUSE_DAMAGED);
 }
 
+// shows: x328/D-35
 TEST_F(Slave, AGoodBlockForgivesTheNaksBefore) {
   for (const std::string& good : {block(2, "x\r", false), b1}) {
     Station& s = open();
@@ -260,6 +277,7 @@ TEST_F(Slave, AGoodBlockForgivesTheNaksBefore) {
   }
 }
 
+// shows: x328/8/1
 TEST_F(Slave, BlockAbortsAreNotCounted) {
   Station& s = open();
   for (int i = 0; i < 40; i++) {
@@ -270,6 +288,7 @@ TEST_F(Slave, BlockAbortsAreNotCounted) {
   EXPECT_EQ(s.take(), ack(2));
 }
 
+// shows: x328/D-25 x328/6/6 x328/10.2/srecv+duplicate
 TEST_F(Slave, SrecvDuplicate) {
   Station& s = open();
   s.feed(b1);
@@ -280,6 +299,7 @@ TEST_F(Slave, SrecvDuplicate) {
   EXPECT_EQ(s.count(LLP_C_DUPLICATES), 3u);
 }
 
+// shows: x328/D-25 x328/10.2/srecv+duplicate
 TEST_F(Slave, SrecvDuplicateOfWhatRintAnswered) {
   Station& s = granted();
   s.request_turn();
@@ -287,12 +307,14 @@ TEST_F(Slave, SrecvDuplicateOfWhatRintAnswered) {
   EXPECT_EQ(s.take(), kRint + kRint);
 }
 
+// shows: x328/D-25
 TEST_F(Slave, SrecvDuplicateAfterANak) {
   Station& s = open();
   s.feed(hex(kBadBcc) + b1);
   EXPECT_EQ(s.take(), kNak + ack(1));
 }
 
+// shows: x328/6/7 x328/10.2/srecv+accepted x328/11/begin-end
 TEST_F(Slave, SrecvAcceptedWithEtbAndEtx) {
   Station& s = granted();
   s.feed(b1);
@@ -304,6 +326,7 @@ TEST_F(Slave, SrecvAcceptedWithEtbAndEtx) {
   EXPECT_EQ(s.left(LLP_T_P2), 30 * kSec);
 }
 
+// shows: x328/6/1 x328/8/1 x328/10.2/srecv+enq
 TEST_F(Slave, SrecvBlockAbortBeforeAnyMessage) {
   Station& s = granted();
   s.feed(hex(kBlockAbort));
@@ -315,6 +338,7 @@ TEST_F(Slave, SrecvBlockAbortBeforeAnyMessage) {
   EXPECT_TRUE(s.cancelled.empty());
 }
 
+// shows: x328/8/1 x328/10.2/srecv+enq
 TEST_F(Slave, SrecvBlockAbortInAMessage) {
   Station& s = inside();
   s.feed(kEnq);
@@ -323,6 +347,7 @@ TEST_F(Slave, SrecvBlockAbortInAMessage) {
   cancelled(s, LLP_CAUSE_SENDER_ABORT);
 }
 
+// shows: x328/D-30
 TEST_F(Slave, SrecvBlockAbortThenAnotherBlockWithTheSameNumber) {
   Station& s = inside();
   s.feed(kEnq + block(2, "NTE|1\r", true));
@@ -330,6 +355,7 @@ TEST_F(Slave, SrecvBlockAbortThenAnotherBlockWithTheSameNumber) {
   EXPECT_EQ(s.texts(), std::vector<std::string>{kM1 + "NTE|1\r"});
 }
 
+// shows: x328/D-36 x328/10.2/srecv+stx
 TEST_F(Slave, SrecvStxBeginsTheBlockAnew) {
   Station& s = inside();
   s.advance(2 * kSec);
@@ -340,6 +366,7 @@ TEST_F(Slave, SrecvStxBeginsTheBlockAnew) {
   EXPECT_EQ(s.texts(), std::vector<std::string>{kM});
 }
 
+// shows: x328/D-36
 TEST_F(Slave, SrecvStxAnywhereInABlock) {
   for (std::size_t cut = 1; cut < b2.size() - 1; cut++) {
     Station& s = open();
@@ -349,6 +376,7 @@ TEST_F(Slave, SrecvStxAnywhereInABlock) {
   }
 }
 
+// shows: x328/10.2/srecv+eot
 TEST_F(Slave, SrecvEot) {
   Station& s = inside();
   s.feed(kEot);
@@ -357,6 +385,7 @@ TEST_F(Slave, SrecvEot) {
   cancelled(s, LLP_CAUSE_SENDER_ABORT);
 }
 
+// shows: x328/10.2/srecv+eot
 TEST_F(Slave, SrecvEotInTheFirstBlock) {
   Station& s = granted();
   s.feed(b1.substr(0, 12) + kEot);
@@ -365,6 +394,7 @@ TEST_F(Slave, SrecvEotInTheFirstBlock) {
   EXPECT_EQ(llp_rx_fill(&s.e()), 0u);
 }
 
+// shows: x328/10.2/srecv+timer-b x328/11/cancelled
 TEST_F(Slave, SrecvTimerB) {
   Station& s = inside();
   s.advance(2999 * kMs);
@@ -378,6 +408,7 @@ TEST_F(Slave, SrecvTimerB) {
   EXPECT_EQ(s.take(), "");
 }
 
+// shows: x328/10.2/srecv+timer-b x328/13/dying
 TEST_F(Slave, SrecvTimerBInEachPartOfABlock) {
   const std::string with_heading = "\x01H" + b2;
   for (std::size_t cut = 1; cut + 1 < with_heading.size() - 1; cut++) {
@@ -390,6 +421,7 @@ TEST_F(Slave, SrecvTimerBInEachPartOfABlock) {
   }
 }
 
+// shows: x328/10.2/srecv+too-long
 TEST_F(Slave, SrecvTextTooLong) {
   p.max_rx_text = 5;
   Station& s = granted();
@@ -400,6 +432,7 @@ TEST_F(Slave, SrecvTextTooLong) {
   EXPECT_EQ(s.take(), ack(1));
 }
 
+// shows: x328/10.2/srecv+too-long
 TEST_F(Slave, SrecvTextTooLongEndedByEnq) {
   p.max_rx_text = 5;
   Station& s = granted();
@@ -408,6 +441,7 @@ TEST_F(Slave, SrecvTextTooLongEndedByEnq) {
   EXPECT_EQ(s.state(), "slave");
 }
 
+// shows: common/8 x328/11/cancelled
 TEST_F(Slave, Hangup) {
   Station& a = open();
   a.hangup();
@@ -428,6 +462,7 @@ TEST_F(Slave, Hangup) {
 
 // ---- reverse interrupt ----
 
+// shows: x328/6/rint x328/8/4
 TEST_F(Slave, RintNotOnTwoSuccessiveBlocks) {
   Station& s = granted();
   s.request_turn();
@@ -440,6 +475,7 @@ TEST_F(Slave, RintNotOnTwoSuccessiveBlocks) {
   EXPECT_EQ(s.take(), kRint);
 }
 
+// shows: x328/8/4
 TEST_F(Slave, RintOnlyForAGoodBlock) {
   Station& s = granted();
   s.request_turn();
@@ -478,6 +514,7 @@ struct Decision {
 
 class Decisions : public ::testing::TestWithParam<Decision> {};
 
+// shows: x328/D-7 x328/D-24 x328/D-38 x328/6/3 x328/6/4 x328/6/5 x328/6/8
 TEST_P(Decisions, Nak) {
   const Decision& d = GetParam();
   Station s(LLP_PROTO_X328);
@@ -529,6 +566,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Decision{"SameNumberSameCheck", block(1, "MHS|^~\\&|A\r", false), LLP_C_NAK_NUMBER}),
     [](const auto& row) { return row.param.name; });
 
+// shows: x328/3.4/first x328/6/8
 TEST_F(Slave, FirstBlockMustBeOne) {
   for (int n : {0, 2, 7}) {
     Station& s = granted();
@@ -537,6 +575,7 @@ TEST_F(Slave, FirstBlockMustBeOne) {
   }
 }
 
+// shows: x328/D-24 interop/11/x328/gap
 TEST_F(Slave, GapEndsTheTransmissionIfSoConfigured) {
   p.gap = LLP_GAP_EOT;
   Station& s = open();
@@ -546,6 +585,7 @@ TEST_F(Slave, GapEndsTheTransmissionIfSoConfigured) {
   cancelled(s, LLP_CAUSE_FORMAT);
 }
 
+// shows: x328/3.4/continues
 TEST_F(Slave, SecondMessageInATransmissionNumbersOn) {
   Station& s = granted();
   s.feed(block(1, "a\r", true) + block(2, "b\r", true));
@@ -553,6 +593,7 @@ TEST_F(Slave, SecondMessageInATransmissionNumbersOn) {
   EXPECT_EQ(s.texts(), (std::vector<std::string>{"a\r", "b\r"}));
 }
 
+// shows: x328/D-14
 TEST_F(Slave, SecondMessageInATransmissionRestartsAtOne) {
   Station& s = granted();
   s.feed(block(1, "a\r", false) + block(2, "b\r", true) + block(1, "c\r", true));
@@ -560,6 +601,7 @@ TEST_F(Slave, SecondMessageInATransmissionRestartsAtOne) {
   EXPECT_EQ(s.texts(), (std::vector<std::string>{"a\rb\r", "c\r"}));
 }
 
+// shows: x328/D-14 x328/D-38
 TEST_F(Slave, OneBlockMessagesThatAllHaveNumberOne) {
   Station& s = granted();
   s.feed(block(1, "a\r", true) + block(1, "b\r", true) + block(1, "c\r", true));
@@ -571,6 +613,7 @@ TEST_F(Slave, OneBlockMessagesThatAllHaveNumberOne) {
   EXPECT_EQ(s.messages.size(), 3u);
 }
 
+// shows: x328/3.2
 TEST_F(Slave, EmptyMessageIsAcknowledgedAtOnce) {
   st = std::make_unique<Station>(LLP_PROTO_X328, p);
   Station& s = *st;
@@ -584,6 +627,7 @@ TEST_F(Slave, EmptyMessageIsAcknowledgedAtOnce) {
   EXPECT_TRUE(s.logged("end 2 0 empty"));
 }
 
+// shows: common/promise/x328
 TEST_F(Slave, TheSameMessageInANewTransmissionIsMarked) {
   Station& s = granted();
   s.feed(b1 + b2 + kEot + kEnq + b1 + b2 + kEot);

@@ -49,6 +49,7 @@ const std::vector<std::pair<const char*, std::string>>& inputs() {
 
 class Splits : public ::testing::TestWithParam<std::size_t> {};
 
+// shows: common/6
 TEST_P(Splits, SameTranscriptHoweverItIsCut) {
   const auto& [name, bytes] = inputs()[GetParam()];
   for (u32 flow : {0u, 1u}) {
@@ -84,6 +85,7 @@ TEST_P(Splits, SameTranscriptHoweverItIsCut) {
 
 INSTANTIATE_TEST_SUITE_P(AllInputs, Splits, ::testing::Range<std::size_t>(0, 14));
 
+// shows: common/6
 TEST(X328Split, AnswersToAMasterHoweverTheyAreCut) {
   for (const std::string& answer :
        {ack(1), kNak, kRint, kEot, "pre" + ack(1), "\x80\x81" + ack(1), ack(4), kEnq + kEnq}) {
@@ -130,6 +132,7 @@ void feed_with_flag(Station& s, const std::string& bytes, std::size_t at, llp_li
   s.feed_flagged(fed, flags);
 }
 
+// shows: common/3 x328/6/2
 TEST(X328Flags, InEveryPlaceOfABlock) {
   const std::string b = "\x01H\x02" + block(2, "PID|1\r", true).substr(1);
   for (llp_line_flag flag : kFlags) {
@@ -312,6 +315,7 @@ class SingleByteDamage : public ::testing::TestWithParam<int> {
   }
 };
 
+// shows: common/promise/x328 x328/13/corruption
 TEST_P(SingleByteDamage, SuccessOrCleanFailure) {
   llp_params p = one_segment_blocks();
   p.char_time = 86806;
@@ -334,6 +338,7 @@ TEST_P(SingleByteDamage, SuccessOrCleanFailure) {
 
 INSTANTIATE_TEST_SUITE_P(TimeoutAndAsking, SingleByteDamage, ::testing::Range(0, 4));
 
+// shows: x328/13/corruption
 TEST(X328Damage, EveryValueOfEveryByteOfTheLastBlock) {
   llp_params p = one_segment_blocks();
   p.char_time = 86806;

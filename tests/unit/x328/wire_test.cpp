@@ -118,6 +118,7 @@ void check(const Sender& sender, Station& s, const std::string& what) {
 
 class LossyWire : public ::testing::TestWithParam<Case> {};
 
+// shows: common/promise/x328
 TEST_P(LossyWire, PromiseHolds) {
   const auto& [f, seed] = GetParam();
   const std::string what = std::string(f.name) + ", seed " + std::to_string(seed);
