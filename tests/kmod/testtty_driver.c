@@ -104,9 +104,17 @@ static void lt_close(struct tty_struct *tty, struct file *file)
 	tty_port_close(tty->port, tty, file);
 }
 
+/*
+ * Who hangs up may have taken its time, while the last user closed and a new
+ * one opened: that one has a tty_struct of its own, but the same port.
+ */
 static void lt_hangup(struct tty_struct *tty)
 {
-	tty_port_hangup(tty->port);
+	struct tty_struct *now = tty_port_tty_get(tty->port);
+
+	if (now == tty)
+		tty_port_hangup(tty->port);
+	tty_kref_put(now);
 }
 
 static lt_written_t lt_write(struct tty_struct *tty, const u8 *bytes, lt_count_t count)

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0
+// A line's end, however it comes, with everything under way: nobody sleeps on,
+// and nothing is left.
+#include <pthread.h>
+
+#include "line.h"
+
+enum { A = 0, B = 1, ROUNDS = 40 };
+
+FIXTURE(life) {
+  int tty[2];
+  int line[2];
+};
+
+static bool begin(int index, int* tty, int* line) {
+  *tty = tty_open(index, O_NONBLOCK);
+  *line = -1;
+  if (*tty < 0 || tty_raw(*tty) != 0 || line_attach(*tty) != 0) {
+    return false;
+  }
+  *line = line_open(*tty, 0);
+  return *line >= 0 && ioctl(*line, LLP_IOC_UP) == 0;
+}
+
+FIXTURE_SETUP(life) {
+  for (int end = 0; end < 2; end++) {
+    ASSERT_EQ(0, tty_control(end, "defaults\n"));
+    ASSERT_TRUE(begin(end, &self->tty[end], &self->line[end])) { TH_LOG("%s", strerror(errno)); }
+  }
+}
+
+FIXTURE_TEARDOWN(life) {
+  for (int end = 0; end < 2; end++) {
+    EXPECT_EQ(0, tty_control(end, "defaults\n"));
+    close(self->line[end]);
+    close(self->tty[end]);
+  }
+}
+
+struct call {
+  int line;
+  ssize_t result;
+  int error;
+};
+
+static void* read_one(void* argument) {
+  struct call* call = argument;
+  char text[64];
+  call->result = read(call->line, text, sizeof text);
+  call->error = errno;
+  return NULL;
+}
+
+static void* write_one(void* argument) {
+  struct call* call = argument;
+  call->result = write(call->line, "text", 4);
+  call->error = errno;
+  return NULL;
+}
+
+static void* poll_one(void* argument) {
+  struct call* call = argument;
+  struct pollfd ready = {.fd = call->line, .events = POLLIN};
+  call->result = poll(&ready, 1, PATIENCE_MS);
+  call->error = ready.revents;
+  return NULL;
+}
+
+FIXTURE_VARIANT(life) { const char* how; };
+FIXTURE_VARIANT_ADD(life, detach){.how = NULL};
+FIXTURE_VARIANT_ADD(life, hangup){.how = "hangup\n"};
+FIXTURE_VARIANT_ADD(life, unplug){.how = "unplug\nplug\n"};
+FIXTURE_VARIANT_ADD(life, carrier){.how = "carrier 0\n"};
+
+static int end_line(int index, int tty, const char* how) {
+  if (how && strncmp(how, "carrier", 7) == 0 && tty_modes(tty, 0, 0, B115200) != 0) {
+    return errno;
+  }
+  return how ? tty_control(index, how) : line_detach(tty);
+}
+
+// A reader, a poller and a writer whose bid gets no answer, with its timer running.
+TEST_F(life, ends_for_all_who_sleep) {
+  struct call reader = {.line = self->line[B]};
+  struct call poller = {.line = self->line[B]};
+  struct call writer = {.line = self->line[B]};
+  pthread_t threads[3];
+  ASSERT_EQ(0, tty_control(A, "hold 1\n"));
+  ASSERT_EQ(0, pthread_create(&threads[0], NULL, read_one, &reader));
+  ASSERT_EQ(0, pthread_create(&threads[1], NULL, poll_one, &poller));
+  ASSERT_EQ(0, pthread_create(&threads[2], NULL, write_one, &writer));
+  pause_ms(BRIEFLY_MS);
+  ASSERT_EQ(0, end_line(B, self->tty[B], variant->how));
+  for (int i = 0; i < 3; i++) {
+    ASSERT_EQ(0, pthread_join(threads[i], NULL));
+  }
+  EXPECT_EQ(0, reader.result);
+  EXPECT_EQ(1, poller.result);
+  EXPECT_EQ(POLLHUP | POLLERR, poller.error & (POLLHUP | POLLERR));
+  EXPECT_EQ(-1, writer.result);
+  EXPECT_EQ(ENODEV, writer.error);
+  EXPECT_EQ(0, tty_control(B, "carrier 1\n"));
+}
+
+TEST_F(life, is_fresh_when_attached_again) {
+  struct call reader;
+  pthread_t thread;
+  ASSERT_EQ(0, end_line(B, self->tty[B], variant->how));
+  ASSERT_EQ(0, tty_control(B, "carrier 1\n"));
+  close(self->line[B]);
+  close(self->tty[B]);
+  ASSERT_TRUE(EVENTUALLY(tty_state(B, "open") == 0));
+  ASSERT_TRUE(EVENTUALLY(access("/dev/ttyLT1", F_OK) == 0));
+  ASSERT_TRUE(begin(B, &self->tty[B], &self->line[B])) { TH_LOG("%s", strerror(errno)); }
+  ASSERT_EQ(0, ioctl(self->line[B], LLP_IOC_RECEIVE, &(__u32){1}));
+  reader = (struct call){.line = self->line[B]};
+  ASSERT_EQ(0, pthread_create(&thread, NULL, read_one, &reader));
+  EXPECT_EQ(4, write(self->line[A], "text", 4)) { TH_LOG("%s", strerror(errno)); }
+  ASSERT_EQ(0, pthread_join(thread, NULL));
+  EXPECT_EQ(4, reader.result);
+}
+
+// ---- everything at once
+
+static bool stopping;
+
+static bool going_on(void) { return !__atomic_load_n(&stopping, __ATOMIC_RELAXED); }
+
+// Opens, asks, writes and reads whatever line there is.
+static void* use_lines(void* argument) {
+  const char* path = argument;
+  while (going_on()) {
+    int line = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+    if (line < 0) {
+      pause_ms(1);
+      continue;
+    }
+    struct llp_ioc_info info;
+    struct llp_ioc_result result;
+    struct pollfd ready = {.fd = line, .events = POLLIN};
+    char text[64];
+    ssize_t done;
+    ioctl(line, LLP_IOC_UP);
+    for (int i = 0; i < 5; i++) {
+      done = write(line, "some text", 9);
+      ioctl(line, LLP_IOC_INFO, &info);
+      poll(&ready, 1, 2);
+      done = read(line, text, sizeof text);
+      ioctl(line, LLP_IOC_RESULT, &result);
+      line_counted(line);
+    }
+    ioctl(line, LLP_IOC_DOWN);
+    (void)done;
+    close(line);
+  }
+  return NULL;
+}
+
+static void* attach_lines(void* argument) {
+  int index = *(int*)argument;
+  while (going_on()) {
+    int tty = tty_open(index, O_NONBLOCK);
+    if (tty < 0) {
+      pause_ms(1);
+      continue;
+    }
+    if (tty_raw(tty) == 0 && line_attach(tty) == 0) {
+      pause_ms(10);
+      line_detach(tty);
+    }
+    close(tty);
+  }
+  return NULL;
+}
+
+TEST(ends_in_any_order_under_load) {
+  static int indices[] = {2, 3};
+  static char paths[4][16] = {"/dev/llp0", "/dev/llp1", "/dev/llp0", "/dev/llp1"};
+  pthread_t threads[6];
+  ASSERT_EQ(0, tty_control(2, "defaults\nroom 5\nlate 300\n"));
+  ASSERT_EQ(0, tty_control(3, "defaults\naccept 2\n"));
+  for (int i = 0; i < 2; i++) {
+    ASSERT_EQ(0, pthread_create(&threads[i], NULL, attach_lines, &indices[i]));
+  }
+  for (int i = 0; i < 4; i++) {
+    ASSERT_EQ(0, pthread_create(&threads[2 + i], NULL, use_lines, paths[i]));
+  }
+  for (int i = 0; i < ROUNDS; i++) {
+    pause_ms(15);
+    (void)tty_control(2 + i % 2, "hangup\n");
+    (void)tty_control(2 + i % 2, "parity 3\nbreak 5\n");
+    pause_ms(15);
+    if (i % 4 == 0) {
+      EXPECT_EQ(0, tty_control(2 + i / 4 % 2, "unplug\nplug\n"));
+    }
+    (void)tty_control(2, i % 3 ? "hold 0\n" : "hold 1\n");
+  }
+  __atomic_store_n(&stopping, true, __ATOMIC_RELAXED);
+  EXPECT_EQ(0, tty_control(2, "defaults\n"));
+  EXPECT_EQ(0, tty_control(3, "defaults\n"));
+  for (int i = 0; i < 6; i++) {
+    EXPECT_EQ(0, pthread_join(threads[i], NULL));
+  }
+  EXPECT_EQ(-1, access("/dev/llp0", F_OK));
+  EXPECT_EQ(-1, access("/dev/llp1", F_OK));
+}
+
+TEST_HARNESS_MAIN
