@@ -15,7 +15,8 @@ class BlockStation : public Station<BlockStation> {
  public:
   static constexpr std::uint64_t kTick = 1'237'000'000;
 
-  using Station::Station;
+  BlockStation(llp_protocol proto, const llp_params& p, std::uint32_t cap, std::uint8_t pieces)
+      : Station(proto, p, cap, pieces) {}
 
  private:
   bool r2() const { return proto_ == LLP_PROTO_MLLP && p_.release == 2; }

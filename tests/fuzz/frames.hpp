@@ -39,7 +39,7 @@ class Bytes {
   std::span<const std::uint8_t> span() const { return {b_, len_}; }
 
  private:
-  std::uint8_t b_[kMax];
+  std::uint8_t b_[kMax] = {};
   std::size_t len_ = 0;
 };
 

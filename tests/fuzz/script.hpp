@@ -98,20 +98,6 @@ class Station {
  public:
   static constexpr std::uint32_t kIds = 64;
 
-  Station(llp_protocol proto, const llp_params& p, std::uint32_t cap, std::uint8_t pieces)
-      : proto_(proto),
-        p_(p),
-        cap_(cap),
-        pieces_(pieces),
-        // Exact sizes on the heap, so that the sanitizer sees what is written behind them.
-        buf_(std::make_unique_for_overwrite<std::uint8_t[]>(cap)),
-        out_(std::make_unique_for_overwrite<std::uint8_t[]>(kOut)) {
-    std::memset(&e_, 0xa5, sizeof e_);  // init() must not rely on what was there
-    llp_engine_init(&e_, proto, &p_, now_);
-    auto io = make_io();
-    llp_connected(&e_, &io);
-    llp_set_ready(&e_, &io, LLP_READY_ALL);
-  }
   Station(const Station&) = delete;
   Station& operator=(const Station&) = delete;
 
@@ -144,7 +130,7 @@ class Station {
 
   void pull(std::size_t cap, bool to_end, bool empty = true) {
     cap = std::min(cap, kOut);
-    std::size_t total = 0, n;
+    std::size_t total = 0, n = 0;
     do {
       auto io = make_io();
       // The end of what may be written is the end of the allocation.
@@ -217,11 +203,27 @@ class Station {
   bool taken(std::uint32_t id) const { return taken_[id] || id == submitting_; }
 
  private:
+  friend Derived;
+  Station(llp_protocol proto, const llp_params& p, std::uint32_t cap, std::uint8_t pieces)
+      : proto_(proto),
+        p_(p),
+        cap_(cap),
+        pieces_(pieces),
+        // Exact sizes on the heap, so that the sanitizer sees what is written behind them.
+        buf_(std::make_unique_for_overwrite<std::uint8_t[]>(cap)),
+        out_(std::make_unique_for_overwrite<std::uint8_t[]>(kOut)) {
+    std::memset(&e_, 0xa5, sizeof e_);  // init() must not rely on what was there
+    llp_engine_init(&e_, proto, &p_, now_);
+    auto io = make_io();
+    llp_connected(&e_, &io);
+    llp_set_ready(&e_, &io, LLP_READY_ALL);
+  }
+
   void feed_all(llp_engine& e, std::uint8_t* buf, std::span<const std::uint8_t> bytes,
                 const std::uint8_t* flags, std::size_t piece, bool loud) {
     std::size_t done = 0;
     int idle = 0;
-    auto io = make_io(!loud);
+    llp_io io = make_io(!loud);
     io.rx_buf = buf;
     while (done < bytes.size()) {
       const std::size_t n = std::min(piece, bytes.size() - done);
@@ -389,7 +391,7 @@ class Station {
  protected:
   llp_protocol proto_;
   llp_params p_;
-  llp_engine e_;
+  llp_engine e_{};
   std::uint64_t now_ = 1'000'000'000;
   std::uint32_t cap_;
   std::uint32_t next_out_ = 1, open_ = 0, pending_ = 0, ended_ = 0;
