@@ -12,6 +12,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <stdexcept>
 #include <string>
 
 #include "base/fd.hpp"
@@ -87,9 +88,15 @@ TEST_F(Process, PidFileErrors) {
   EXPECT_FALSE(std::filesystem::exists(dir_ / "target"));
 }
 
+UniqueFd make_socket(int domain, int type) {
+  UniqueFd fd(::socket(domain, type, 0));
+  if (!fd) throw std::runtime_error("socket");
+  return fd;
+}
+
 class Receiver {
  public:
-  Receiver(const std::string& name, bool abstract) : fd_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0)) {
+  Receiver(const std::string& name, bool abstract) : fd_(make_socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK)) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     std::memcpy(address.sun_path + (abstract ? 1 : 0), name.data(), name.size());
@@ -172,7 +179,7 @@ TEST_F(Addresses, UnknownServices) {
 }
 
 TEST_F(Addresses, PortInUse) {
-  const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const UniqueFd fd = make_socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);

@@ -4,6 +4,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <stdexcept>
+
 #include "core/support.hpp"
 
 namespace llp::core::test {
@@ -307,6 +309,7 @@ TEST_F(Proximal, CommitSentStillRefusesWhatNobodyTakes) {
 TEST_F(Proximal, CommitSentWaitsForTheOtherHost) {
   config.commit = CommitPoint::sent;
   const UniqueFd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!listener) throw std::runtime_error("socket");
   const int small = 2048;
   ASSERT_EQ(::setsockopt(listener.get(), SOL_SOCKET, SO_RCVBUF, &small, sizeof small), 0);
   sockaddr_in at{};

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The end, in every state; and lines that are left after each transaction.
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
+
+#include <filesystem>
+#include <iterator>
 
 #include "core/support.hpp"
 
@@ -253,12 +255,8 @@ TEST_F(Stop, EndsTheLookForATarget) {
   EXPECT_TRUE(stopped(stop()));
 }
 
-std::size_t open_files() {
-  std::size_t count = 0;
-  DIR* directory = ::opendir("/proc/self/fd");
-  while (::readdir(directory) != nullptr) ++count;
-  ::closedir(directory);
-  return count;
+std::ptrdiff_t open_files() {
+  return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
 }
 
 TEST_F(Stop, LeavesNoDescriptorBehind) {
@@ -266,7 +264,7 @@ TEST_F(Stop, LeavesNoDescriptorBehind) {
   app->answer = [](const std::string&) { return kAnswer; };
   config.to = {app->endpoint()};
   loop.turn();
-  const std::size_t before = open_files();
+  const auto before = open_files();
   for (int i = 0; i < 3; ++i) {
     up();
     line->arrive(kRequest);

@@ -14,7 +14,7 @@ using State = DuplicateStore::State;
 
 // A clock that the test moves.
 struct Time {
-  Clock::time_point now{};
+  Clock::time_point now;
   void pass(std::chrono::nanoseconds d) { now += d; }
 };
 

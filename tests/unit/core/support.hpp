@@ -155,9 +155,11 @@ class FakeOutgoing : public line::Outgoing {
 class FakeLine : public line::Line {
  public:
   FakeLine(const asio::any_io_executor& executor, llp_protocol protocol, const llp_params& params)
-      : executor_(executor), protocol_(protocol), params_(params), changed_(executor) {
-    pending_ = protocol == LLP_PROTO_X328 || (protocol == LLP_PROTO_MLLP && params.release == 2);
-  }
+      : executor_(executor),
+        protocol_(protocol),
+        params_(params),
+        changed_(executor),
+        pending_(protocol == LLP_PROTO_X328 || (protocol == LLP_PROTO_MLLP && params.release == 2)) {}
 
   // ---- the instrument ----
   void begin_message() {

@@ -11,7 +11,7 @@ extern "C" {
 namespace {
 
 llp_match_scan scan(const std::string& text, std::size_t step = 0) {
-  llp_match_scan s;
+  llp_match_scan s{};
   llp_match_begin(&s);
   const auto* p = reinterpret_cast<const u8*>(text.data());
   if (step == 0) step = text.size() + 1;

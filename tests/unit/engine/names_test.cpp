@@ -47,9 +47,9 @@ TEST(Names, EveryCounter) {
 
 TEST(Names, EveryTimer) {
   for (const auto proto : {LLP_PROTO_X328, LLP_PROTO_HLLP, LLP_PROTO_MLLP}) {
-    llp_params p;
+    llp_params p{};
     llp_params_default(&p, proto);
-    llp_engine e;
+    llp_engine e{};
     llp_engine_init(&e, proto, &p, 0);
     EXPECT_STREQ(llp_timer_name(&e, LLP_T_EXCHANGE), "reply");
     EXPECT_STREQ(llp_timer_name(&e, LLP_T_STALL), "transmitter stall");

@@ -17,7 +17,7 @@ namespace {
 const llp_protocol kAll[] = {LLP_PROTO_X328, LLP_PROTO_HLLP, LLP_PROTO_MLLP};
 
 llp_params defaults(llp_protocol proto) {
-  llp_params p;
+  llp_params p{};
   llp_params_default(&p, proto);
   return p;
 }

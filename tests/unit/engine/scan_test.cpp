@@ -104,7 +104,7 @@ TEST(Scan, X328CopyWithDigestTakesWhatThePlainOneTakes) {
   const auto check = [](const Bytes& text) {
     Bytes plain(text.size() + 8, 0xee), summed(plain);
     u64 want_acc = 0, acc = 0;
-    llp_sum sum;
+    llp_sum sum{};
     llp_sum_begin(&sum);
     const auto want = llp_copy_text_x328(plain.data(), text.data(), text.size(), &want_acc);
     ASSERT_EQ(llp_copy_sum_x328(summed.data(), 0, text.data(), text.size(), &acc, &sum), want);
@@ -123,7 +123,7 @@ u64 digest_of(const Bytes& text, std::mt19937& rng, std::size_t longest) {
   Bytes to(text.size());
   std::size_t at = 0;
   u64 acc = 0;
-  llp_sum sum;
+  llp_sum sum{};
   llp_sum_begin(&sum);
   while (at < text.size()) {
     const auto n = std::min<std::size_t>(1 + rng() % longest, text.size() - at);

@@ -52,7 +52,7 @@ TEST(HllpVectors, NakBlocksAreSent) {
       unsigned char x = 0;
       for (std::size_t i = 0; i < 5 + kM.size(); i++) x ^= static_cast<unsigned char>(b[i]);
       char xxx[8];
-      std::snprintf(xxx, sizeof(xxx), "%03u", x);
+      (void)std::snprintf(xxx, sizeof(xxx), "%03u", x);
       b.replace(5 + kM.size() + 5, 3, xxx);
     }
     s->feed(b);
@@ -362,7 +362,7 @@ TEST(HllpCheck, Step7Version) {
     unsigned char x = 0;
     for (std::size_t i = 0; i < 5 + kM.size(); i++) x ^= static_cast<unsigned char>(b[i]);
     char xxx[8];
-    std::snprintf(xxx, sizeof(xxx), "%03u", x);
+    (void)std::snprintf(xxx, sizeof(xxx), "%03u", x);
     return b.replace(5 + kM.size() + 5, 3, xxx);
   };
   auto taken = [&](const char* check, const char* v) {
@@ -390,7 +390,7 @@ TEST(HllpCheck, Step7NoCrAfterTheHead) {
   unsigned char x = 0;
   for (std::size_t i = 0; i < 5 + kM.size(); i++) x ^= static_cast<unsigned char>(b[i]);
   char xxx[8];
-  std::snprintf(xxx, sizeof(xxx), "%03u", x);
+  (void)std::snprintf(xxx, sizeof(xxx), "%03u", x);
   b.replace(5 + kM.size() + 5, 3, xxx);
   auto s = station();
   s->feed(b);
@@ -462,7 +462,7 @@ TEST(HllpCheck, EveryFlagAtEveryPosition) {
       s->feed_flagged(bytes, flags);
       s->advance(20 * kSec);
       const std::size_t second = one.size() + 1;
-      bool m, a;
+      bool m = false, a = false;
       if (extra) {
         m = !(at > 0 && at < one.size());
         a = !(at > second);

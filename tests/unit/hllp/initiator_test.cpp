@@ -6,9 +6,6 @@
 namespace llp::test::hllp {
 namespace {
 
-using ::testing::ElementsAre;
-using ::testing::IsEmpty;
-
 const std::string kBadAck = raw('D', 23, kA, "00025000");
 
 // shows: hllp/D-13 hllp/5/b hllp/5/e hllp/5/idle+request hllp/5/wait+response hllp/11.1

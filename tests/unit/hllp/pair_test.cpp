@@ -102,7 +102,8 @@ Wire::Fault one_byte_in(double p, std::uint64_t seed, bool flags = false) {
   return [=](int dir, std::uint64_t, std::uint8_t byte) -> std::vector<WireByte> {
     auto& n = (*left)[static_cast<std::size_t>(dir)];
     if (byte == 0x0b) n = rng->chance(p) ? 1 + static_cast<int>(rng->below(120)) : 0;
-    if (n == 0 || --n) return {{byte, LLP_FLAG_NONE}};
+    if (n == 0) return {{byte, LLP_FLAG_NONE}};
+    if (--n > 0) return {{byte, LLP_FLAG_NONE}};
     (void)used;
     *kind = static_cast<int>(rng->below(flags ? 5 : 3));
     switch (*kind) {

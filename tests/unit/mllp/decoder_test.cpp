@@ -362,8 +362,8 @@ TEST(MllpDecoder, EveryFlagAtEveryPosition) {
         n = at < second;
       }
       std::vector<std::string> expected;
-      if (m) expected.push_back("M\r");
-      if (n) expected.push_back("N\r");
+      if (m) expected.emplace_back("M\r");
+      if (n) expected.emplace_back("N\r");
       EXPECT_EQ(s->texts(), expected) << "flag " << flag << " at " << at;
       EXPECT_EQ(s->count(LLP_C_FLAG_BREAK) + s->count(LLP_C_FLAG_FRAME) + s->count(LLP_C_FLAG_PARITY) +
                     s->count(LLP_C_FLAG_OVERRUN),

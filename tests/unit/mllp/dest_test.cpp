@@ -7,7 +7,6 @@
 namespace llp::test::mllp {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 // A destination whose reader takes its time.

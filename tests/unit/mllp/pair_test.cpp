@@ -44,7 +44,8 @@ Wire::Fault cut_blocks(double p, std::uint64_t seed) {
   return [=](int dir, std::uint64_t, std::uint8_t byte) -> std::vector<WireByte> {
     auto& n = (*left)[static_cast<std::size_t>(dir)];
     if (byte == 0x0b) n = rng->chance(p) ? 1 + rng->below(100) : 1000000;
-    if (n == 0 || --n == 0) return {};
+    if (n > 0) --n;
+    if (n == 0) return {};
     return {{byte, LLP_FLAG_NONE}};
   };
 }
@@ -199,8 +200,7 @@ TEST(MllpPair, Release1CleanLine) {
   Station a(LLP_PROTO_MLLP, p), b(LLP_PROTO_MLLP, p);
   Wire wire(a, b, kChar);
   std::uint32_t reply = 1000;
-  b.on_message = [&](Station& s, Received& m) {
-    const std::string text = m.text;
+  b.on_message = [&](Station& s, Received&) {
     wire.in(0, [&s, &reply] { s.submit(reply++, kA, LLP_SUBMIT_REPLY); });
   };
   for (int i = 0; i < 20; i++) {

@@ -7,7 +7,6 @@ namespace llp::test::mllp {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 
 // shows: mllp/1/block mllp/4/r1-initiator mllp/6/r1 interop/6/strict
 TEST(MllpRelease1, InitiatorWorkedExample) {

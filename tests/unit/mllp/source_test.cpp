@@ -6,7 +6,6 @@
 namespace llp::test::mllp {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 // shows: mllp/1/block mllp/2/source-1 mllp/2/source-2 mllp/2/source-4 mllp/4/source+message

@@ -76,12 +76,12 @@ inline std::string raw(const Vector& v) { return raw(v.type, v.vv, v.data, v.tra
 inline std::string trailer(char type, int vv, std::string_view data, bool sun = false, bool sum = false) {
   std::string head = raw(type, vv, data, "").substr(0, 5 + data.size());
   char count[8];
-  std::snprintf(count, sizeof(count), "%05zu", head.size());
+  (void)std::snprintf(count, sizeof(count), "%05zu", head.size());
   std::string covered = head + (sun ? count : "");
   unsigned acc = 0;
   for (unsigned char c : covered) acc = sum ? (acc + c) & 255 : acc ^ c;
   char check[8];
-  std::snprintf(check, sizeof(check), "%03u", acc);
+  (void)std::snprintf(check, sizeof(check), "%03u", acc);
   return std::string(count) + check;
 }
 inline std::string D(std::string_view data, int vv = 23) {

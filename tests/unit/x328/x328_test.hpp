@@ -37,7 +37,7 @@ inline std::string hex2(std::uint8_t v) {
 // A block with all its parts right, made without the engine's help.
 inline std::string block(int num, std::string_view text, bool last) {
   char head[8];
-  std::snprintf(head, sizeof head, "%d%05zu", num & 7, text.size());
+  (void)std::snprintf(head, sizeof head, "%d%05zu", num & 7, text.size());
   std::string covered = std::string(head) + std::string(text) + (last ? "\x03" : "\x17");
   return "\x02" + covered + hex2(bcc_of(covered)) + "\r";
 }
