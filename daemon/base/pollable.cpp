@@ -58,7 +58,7 @@ struct Pollable::State : std::enable_shared_from_this<State> {
   void wake() noexcept {
     try {
       for (asio::steady_timer* timer : waiters) timer->cancel();
-    } catch (const std::system_error&) {
+    } catch (const std::system_error&) {  // NOLINT(bugprone-empty-catch)
       // Cancelling a timer that waits reports nothing worth stopping for.
     }
   }
