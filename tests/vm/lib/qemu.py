@@ -36,12 +36,17 @@ class Machine:
     extra: list[str] = field(default_factory=list)
     interactive: bool = False
 
+    def cable(self, number: int, *ends: str) -> list[str]:
+        """Two devices, as for -device, with a cable between them."""
+        path = self.share / f"cable{number}"
+        one, other = f"cable{number}a", f"cable{number}b"
+        return ["-chardev", f"socket,id={one},path={path},server=on,wait=off", "-device", f"{ends[0]},chardev={one}",
+                "-chardev", f"socket,id={other},path={path}", "-device", f"{ends[1]},chardev={other}"]
+
     def wire(self) -> list[str]:
-        """Two 16550s with a cable between them: ttyS1 (ISA) and ttyS2 (PCI)."""
-        path = self.share / "cable"
-        return ["-chardev", f"socket,id=cable1,path={path},server=on,wait=off", "-device",
-                "isa-serial,chardev=cable1,index=1", "-chardev", f"socket,id=cable2,path={path}", "-device",
-                "pci-serial,chardev=cable2"]
+        """Two 16550s: ttyS1 (ISA) and ttyS2 (PCI); once xhci_pci and ftdi_sio are loaded, also ttyUSB0 and ttyUSB1."""
+        usb = "usb-serial,always-plugged=on"
+        return [*self.cable(1, "isa-serial,index=1", "pci-serial"), "-device", "qemu-xhci", *self.cable(2, usb, usb)]
 
     def command(self, port: str) -> list[str]:
         output = (["-chardev", "stdio,id=out,signal=off", "-device", "virtconsole,chardev=out"] if self.interactive else

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0
+// Lines on USB adapters, which come and go: ttyUSB0 and ttyUSB1, with a cable between them.
+#include <limits.h>
+#include <pthread.h>
+
+#include "line.h"
+
+static const char* const paths[] = {"/dev/ttyUSB0", "/dev/ttyUSB1"};
+
+// Takes the adapter from its driver, as pulling it does, or gives it back.
+static int authorize(const char* file, const char* word) {
+  int control = open(file, O_WRONLY | O_CLOEXEC);
+  if (control < 0) {
+    return errno;
+  }
+  int failed = write(control, word, 1) == 1 ? 0 : errno;
+  close(control);
+  return failed;
+}
+
+// The file that says whether the adapter of this tty may be used.
+static bool authorized_file(const char* tty, char file[PATH_MAX]) {
+  char link[64];
+  char device[PATH_MAX - 32];
+  char found[PATH_MAX];
+  // The tty's device is a port of an interface of the adapter.
+  snprintf(link, sizeof link, "/sys/class/tty/%s/device", tty + strlen("/dev/"));
+  if (!realpath(link, found) || strlen(found) >= sizeof device) {
+    return false;
+  }
+  strcpy(device, found);
+  snprintf(file, PATH_MAX, "%s/../../authorized", device);
+  return realpath(file, found) != NULL && strcpy(file, found) != NULL;
+}
+
+FIXTURE(usb) {
+  int tty[2];
+  int line[2];
+};
+
+static bool begin(int end, int* tty, int* line) {
+  *tty = open(paths[end], O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+  *line = -1;
+  if (*tty < 0 || tty_raw(*tty) != 0 || line_attach(*tty) != 0) {
+    return false;
+  }
+  *line = line_open(*tty, 0);
+  return *line >= 0 && ioctl(*line, LLP_IOC_UP) == 0;
+}
+
+FIXTURE_SETUP(usb) {
+  for (int end = 0; end < 2; end++) {
+    ASSERT_TRUE(EVENTUALLY(access(paths[end], F_OK) == 0)) { TH_LOG("no %s", paths[end]); }
+    ASSERT_TRUE(begin(end, &self->tty[end], &self->line[end])) { TH_LOG("%s", strerror(errno)); }
+  }
+}
+
+FIXTURE_TEARDOWN(usb) {
+  for (int end = 0; end < 2; end++) {
+    close(self->line[end]);
+    close(self->tty[end]);
+  }
+}
+
+struct call {
+  int line;
+  ssize_t result;
+  char text[64];
+};
+
+static void* read_one(void* argument) {
+  struct call* call = argument;
+  call->result = read(call->line, call->text, sizeof call->text);
+  return NULL;
+}
+
+static void passes(struct __test_metadata* _metadata, int from, int to) {
+  struct call call = {.line = to};
+  pthread_t thread;
+  ASSERT_EQ(0, ioctl(to, LLP_IOC_RECEIVE, &(__u32){1}));
+  ASSERT_EQ(0, pthread_create(&thread, NULL, read_one, &call));
+  EXPECT_EQ(12, write(from, "over the USB", 12)) { TH_LOG("%s", strerror(errno)); }
+  ASSERT_EQ(0, pthread_join(thread, NULL));
+  ASSERT_EQ(12, call.result);
+  EXPECT_EQ(0, memcmp("over the USB", call.text, 12));
+  ASSERT_EQ(0, ioctl(to, LLP_IOC_RECEIVE, &(__u32){0}));
+}
+
+TEST_F(usb, messages_pass_both_ways) {
+  passes(_metadata, self->line[0], self->line[1]);
+  passes(_metadata, self->line[1], self->line[0]);
+}
+
+TEST_F(usb, pulled_adapter_ends_its_line_and_comes_back_as_a_fresh_one) {
+  char file[PATH_MAX];
+  struct call reader = {.line = self->line[0]};
+  struct pollfd ready = {.fd = self->tty[0], .events = POLLIN};
+  pthread_t thread;
+  ASSERT_TRUE(authorized_file(paths[0], file));
+  ASSERT_EQ(0, pthread_create(&thread, NULL, read_one, &reader));
+  pause_ms(BRIEFLY_MS);
+  ASSERT_EQ(0, authorize(file, "0"));
+  ASSERT_EQ(0, pthread_join(thread, NULL));
+  EXPECT_EQ(0, reader.result);
+  // Who attached the tty learns of it there, too.
+  EXPECT_EQ(1, poll(&ready, 1, PATIENCE_MS));
+  EXPECT_NE(0, ready.revents & POLLHUP);
+  EXPECT_EQ(-1, write(self->line[0], "x", 1));
+  EXPECT_EQ(ENODEV, errno);
+  EXPECT_TRUE(EVENTUALLY(access(paths[0], F_OK) != 0));
+  close(self->line[0]);
+  close(self->tty[0]);
+
+  ASSERT_EQ(0, authorize(file, "1"));
+  ASSERT_TRUE(EVENTUALLY(access(paths[0], F_OK) == 0));
+  ASSERT_TRUE(begin(0, &self->tty[0], &self->line[0])) { TH_LOG("%s", strerror(errno)); }
+  passes(_metadata, self->line[0], self->line[1]);
+  passes(_metadata, self->line[1], self->line[0]);
+}
+
+TEST_HARNESS_MAIN
