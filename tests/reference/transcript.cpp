@@ -77,8 +77,10 @@ Frame comparable(Frame f) {
     f.number = 0;
     f.length = 0;
   }
-  // One row of X3.28's table.
+  // One row of X3.28's table, and one of MLLP's: what is wrong first is not said.
   if (f.kind == LLP_FR_BLOCK && f.verdict == LLP_FV_TOO_LONG) f.verdict = LLP_FV_LENGTH;
+  if (f.kind == LLP_FR_MSG && (f.verdict == LLP_FV_TOO_LONG || f.verdict == LLP_FV_FLAG))
+    f.verdict = LLP_FV_FORMAT;
   return f;
 }
 

@@ -50,7 +50,7 @@ Line line_of(std::span<const std::uint8_t> bytes, std::span<const std::uint8_t> 
 struct Frame {
   llp_frame kind = LLP_FR_GARBAGE;
   std::uint8_t number = 0;   // X3.28: BLK, n of ACKn. HLLP: reason of an N block
-  std::uint32_t length = 0;  // bytes of text, of a good or duplicate block
+  std::uint32_t length = 0;  // bytes of text as on the wire, of a good or duplicate block
   llp_verdict_frame verdict = LLP_FV_GOOD;
   bool operator==(const Frame&) const = default;
 };

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -83,6 +84,22 @@ inline void damage(Line& line, Rng& rng, std::string_view special) {
       break;
     default: c.resize(at); break;
   }
+}
+
+// The parameters of @p that are not as by default.
+inline std::string described(const llp_params& p, llp_protocol proto) {
+  const llp_params d = llp::test::default_params(proto);
+  std::string out;
+  for (std::uint32_t i = 0; const llp_param* row = llp_param_at(i); i++) {
+    if (!(row->protocols & (1U << proto))) continue;
+    std::array<char, 64> now{};
+    std::array<char, 64> dflt{};
+    if (llp_params_get(&p, proto, row->name, now.data(), now.size()) < 0 ||
+        llp_params_get(&d, proto, row->name, dflt.data(), dflt.size()) < 0)
+      continue;
+    if (std::string(now.data()) != dflt.data()) out += std::string(row->name) + "=" + now.data() + " ";
+  }
+  return out;
 }
 
 inline Silence any_end(Rng& rng) {

@@ -28,20 +28,6 @@ Transcript run(std::string_view digits, const llp_params& p = params()) {
   return x328::decode(line_of_hex(digits), p);
 }
 
-std::string described(const llp_params& p) {
-  std::string out;
-  for (std::uint32_t i = 0; const llp_param* row = llp_param_at(i); i++) {
-    if (!(row->protocols & (1U << LLP_PROTO_X328))) continue;
-    char now[64];
-    char dflt[64];
-    const llp_params d = params();
-    if (llp_params_get(&p, LLP_PROTO_X328, row->name, now, sizeof now) >= 0 &&
-        llp_params_get(&d, LLP_PROTO_X328, row->name, dflt, sizeof dflt) >= 0 && std::string(now) != dflt)
-      out += std::string(row->name) + "=" + now + " ";
-  }
-  return out;
-}
-
 // Options that change how bytes are read, two of three times as by default.
 llp_params any_params(Rng& rng) {
   llp_params p = params();
@@ -55,6 +41,7 @@ llp_params any_params(Rng& rng) {
   some(p.join, 2);
   some(p.gap, 2);
   if (rng.chance(0.2)) p.max_rx_text = 1 + rng.below(12);
+  if (rng.chance(0.2)) p.max_message = 1 + rng.below(24);
   if (rng.chance(0.3)) p.retries_l = rng.below(3);
   return p;
 }
@@ -132,7 +119,8 @@ void compare(const Line& line, const llp_params& p, bool ready, std::size_t part
   engine.lost.clear();  // garbage is ignored and counted, which is all that is said of it
   drop_answers(engine);
   drop_answers(reference);
-  expect_same(engine, reference, line, what + " " + described(p) + (ready ? "" : "not ready"));
+  expect_same(engine, reference, line,
+              what + " " + described(p, LLP_PROTO_X328) + (ready ? "" : "not ready"));
 }
 
 // ---- the standard's examples ----
@@ -216,6 +204,20 @@ TEST(ReferenceX328, Vectors) {
   EXPECT_EQ(run(bid + llp::test::x328::kHighVista00, p).messages, std::vector<std::string>{"M\xfc\r"});
   for (const char* heading : {llp::test::x328::kHeadingFromBlk, llp::test::x328::kHeadingFromHeading})
     EXPECT_EQ(run(bid + heading).messages, std::vector<std::string>{"L1\r"});
+}
+
+// A block sent again, or out of sequence, is that, although its text would not
+// fit once more.
+TEST(ReferenceX328, RepeatNearTheLimitOfAMessage) {
+  llp_params p = params();
+  p.max_message = 3;
+  const Line again =
+      line_of_hex("05 0D 02 31 30 30 30 30 32 41 0D 17 35 38 0D 02 31 30 30 30 30 32 41 0D 17 35 38 0D");
+  EXPECT_EQ(x328::decode(again, p).sent, hex("10 30 0D 10 31 0D 10 31 0D"));
+  compare(again, p, true, 65536, "repeat");
+  const Line gap = line_of_hex("05 0D 02 32 30 30 30 30 37 50 45 2D 29 A6 3A 7D 17 45 32 0D");
+  EXPECT_EQ(x328::decode(gap, p).sent, hex("10 30 0D 15 0D"));
+  compare(gap, p, true, 65536, "gap");
 }
 
 // ---- lines from seeds ----
