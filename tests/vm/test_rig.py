@@ -156,7 +156,7 @@ def test_warning_that_is_not_in_the_log_still_fails(tmp_path):
 # ---- with a guest
 
 
-def vm(*command, timeout=300, **options):
+def vm(*command, timeout=600, **options):
     words = [word for key, value in options.items() for word in (f"--{key}", str(value))]
     return subprocess.run([HERE / "vm", "run", "--kernel", KERNEL, "--source", "tests/kmod", "--timeout", str(timeout),
                            *words, "--", *command], capture_output=True, text=True, check=False)

@@ -39,7 +39,7 @@ class Job:
     init: str = "none"
     cpus: int = 2
     memory: int = 1024
-    timeout: float = 300
+    timeout: float = 600
     append: str = ""
     accel: str = "tcg,thread=multi"
     extra: list[str] = field(default_factory=list)

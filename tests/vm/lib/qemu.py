@@ -30,7 +30,7 @@ class Machine:
     console: Path
     cpus: int = 2
     memory: int = 1024  # MiB
-    timeout: float = 300
+    timeout: float = 600
     accel: str = "tcg,thread=multi"
     append: str = ""
     extra: list[str] = field(default_factory=list)
