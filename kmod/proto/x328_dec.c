@@ -92,7 +92,7 @@ static void seq_begin(struct llp_engine *e, enum x328_seq seq, u8 num)
 {
 	e->u.x.seq = seq;
 	e->u.x.seq_num = num;
-	e->u.x.hasty = e->now < e->u.x.leaves;
+	e->u.x.hasty = e->tx.active || e->now < e->u.x.leaves;
 	e->u.x.dec = X328_D_TERM;
 	arm_gap(e, e->p.term_wait);
 }
