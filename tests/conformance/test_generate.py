@@ -36,7 +36,7 @@ def make_tree(tmp_path):
         path.write_text(text)
         return path
     put("tests/conformance/requirements/p.toml", REQUIREMENTS)
-    put("tests/unit/p/p_test.cpp", "// shows: p/D-1\n// A comment.\nTEST_F(Suite, Case) {\n}\n")
+    put("tests/unit/p/p_test.cpp", "// A comment.\n// shows: p/D-1\nTEST_F(Suite, Case) {\n}\n")
     put("tests/captures/p/one.capture", "llp-capture 1\nshows p/D-1\n\n+0 > CR\n")
     put("tests/e2e/.keep", "")
     put("docs/.keep", "")
@@ -117,8 +117,9 @@ def test_a_program_that_was_not_built(tree):
     assert "not among the tests of test_p" in said
 
 
-def test_a_tag_that_stands_alone(tree, put):
-    put("tests/unit/p/p_test.cpp", "// shows: p/D-1\nint x;\nTEST(Suite, Case) {}\n")
+@pytest.mark.parametrize("between", ["int x;", "", "// Another test came between.\nTEST(Suite, Other) {}\n"])
+def test_a_tag_that_stands_alone(tree, put, between):
+    put("tests/unit/p/p_test.cpp", f"// shows: p/D-1\n{between}\nTEST(Suite, Case) {{}}\n")
     status, said = check(tree)
     assert status == 1
     assert "p_test.cpp:1: a tag must stand directly above its test" in said

@@ -733,7 +733,6 @@ TEST_F(MasterEarly, AnswersThatBeganBeforeTheLastBlockLeftSayNothingOfIt) {
   }
 }
 
-// shows: common/1 x328/4/rule-a
 // The first byte of an ACK, damaged into a NAK: the last block was accepted.
 TEST_F(MasterEarly, NakWithoutCrInFrontOfOtherBytesMayHaveBeenAnAck) {
   Station s(LLP_PROTO_X328, p);
