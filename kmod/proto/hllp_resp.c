@@ -107,6 +107,8 @@ static bool bad_response(struct llp_engine *e, struct llp_io *io, char code, boo
 	struct llp_hllp *h = &e->u.h;
 	u8 vv[2];
 
+	/* Somebody answered: what is refused from now on may be a repeat. */
+	h->req_unsure = 1;
 	if (resend_under_way(e))
 		return true;
 	if (e->p.bad_response == LLP_BAD_NAK) {

@@ -201,6 +201,19 @@ TEST(HllpInitiator, BadResponseWhileTheRequestIsOnItsWayAgain) {
   EXPECT_EQ(s->count(LLP_C_RETRANSMISSIONS), 1u);
 }
 
+// A damaged response is one: the request may be there, however often its repeats are refused.
+TEST(HllpInitiator, RefusedAfterABadResponseIsUnknown) {
+  auto s = waiting();
+  s->feed(kBadAck);
+  EXPECT_EQ(s->take(), D(kM));
+  for (int i = 0; i < 5; i++) {
+    s->feed(N('X'));
+    s->take();
+  }
+  EXPECT_EQ(s->result(1).done_cause, LLP_CAUSE_REJECTED);
+  EXPECT_EQ(s->result(1).done_outcome, LLP_OUT_UNKNOWN);
+}
+
 // shows: hllp/D-13 hllp/D-15 hllp/5/wait+timeout interop/11/hllp/on_timeout
 TEST(HllpInitiator, WaitTrFails) {
   auto s = waiting({{"match", "msa"}});
