@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <sys/file.h>
 
+#include <algorithm>
+
 #include "core/support.hpp"
 
 namespace llp::core::test {
@@ -265,6 +267,8 @@ TEST_F(Crossing, BothServersAtOnceManyTimes) {
     }
     return n().distal_ok == calls.size() && n().proximal_ok == in;
   }));
+  // Counted is what was handed to the clients; they still have to read it.
+  ASSERT_TRUE(until([&] { return std::ranges::all_of(calls, [](const auto& c) { return c->done(); }); }));
   for (const auto& c : calls) EXPECT_EQ(c->reply(), kResult);
   EXPECT_EQ(app->requests.size(), in);
   EXPECT_TRUE(until([&] { return lock_is_free(); }));
