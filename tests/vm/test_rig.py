@@ -5,6 +5,7 @@ import os
 import pty
 import select
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from harness.case import FAILED, PASSED  # noqa: E402
-from lib import check, debs, guest, initramfs, kernels, splats  # noqa: E402
+from lib import check, debs, guest, initramfs, kernels, modules, splats  # noqa: E402
 
 KERNEL = "6.1"
 WARNING = "WARNING: CPU: 0 PID: 1 at x.c:1 f+0x1/0x2"
@@ -151,6 +152,18 @@ def test_log_must_be_whole(tmp_path):
 def test_warning_that_is_not_in_the_log_still_fails(tmp_path):
     assert judged(tmp_path, status="N 0", tainted="512", kmsg=WHOLE).exit_status == guest.SPLAT
     assert judged(tmp_path, status="N 0", tainted="", kmsg=WHOLE).exit_status == guest.SPLAT
+
+
+def test_what_is_built_later_leaves_a_running_guest_its_modules(tmp_path):
+    kernel = kernels.fetch(KERNEL)
+    module = tmp_path / "one.ko"
+    shutil.copyfile(next(kernel.modules.rglob("ftdi_sio.ko")), module)
+    first = modules.collect(kernel, tmp_path, [module])
+    assert (first.directory / "updates" / "one.ko").exists()
+    assert modules.collect(kernel, tmp_path, [module]) == first
+    second = modules.collect(kernel, tmp_path, [])
+    assert second != first and (first.directory / "updates" / "one.ko").exists()
+    assert not (second.directory / "updates" / "one.ko").exists()
 
 
 # ---- with a guest

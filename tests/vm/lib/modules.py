@@ -2,9 +2,12 @@
 """Compiles the tree's kernel modules for one kernel, and puts them where modprobe finds them."""
 
 import filecmp
+import hashlib
 import os
 import shutil
 import subprocess
+import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,11 +80,40 @@ def holds_module(source: Path) -> bool:
     return any("MODULE_LICENSE(" in path.read_text(errors="replace") for path in source.rglob("*.c"))
 
 
+def collect(kernel: Kernel, base: Path, made: list[Path]) -> Modules:
+    """The kernel's modules and those that were made, in a directory named by their content.
+
+    A guest that runs keeps what it started with, whatever is built meanwhile.
+    """
+    content = hashlib.sha256(str(kernel.directory).encode())
+    for module in made:
+        content.update(module.name.encode() + module.read_bytes())
+    modules = Modules(base / f"modules-{content.hexdigest()[:16]}", kernel.release)
+    if modules.root.exists():
+        os.utime(modules.root)
+        return modules
+    for old in base.glob("modules-*"):
+        if time.time() - old.stat().st_mtime > 86400:
+            shutil.rmtree(old, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=base, prefix=".new-") as temporary:
+        new = Modules(Path(temporary) / "root", kernel.release)
+        shutil.copytree(kernel.modules, new.directory, symlinks=True, copy_function=link)
+        updates = new.directory / "updates"
+        updates.mkdir()
+        for module in made:
+            shutil.copyfile(module, updates / module.name)
+        for index in new.directory.glob("modules.*"):  # depmod must not write into the cache
+            if index.name not in ("modules.builtin", "modules.builtin.modinfo", "modules.order"):
+                index.unlink()
+        subprocess.run(["depmod", "-b", str(new.root), kernel.release], check=True)
+        new.root.rename(modules.root)
+    return modules
+
+
 def build(kernel: Kernel, base: Path = BASE, sources: tuple[str, ...] = SOURCES) -> Modules:
     """The modules of the tree as it is now, built for the kernel beneath `base`."""
     base = base.resolve() / kernel.name
     tree = base / "src"
-    modules = Modules(base, kernel.release)
     with locked(base / "lock"):
         parts = [source for source in sources if holds_module(ROOT / source)]
         for source in parts:
@@ -92,14 +124,4 @@ def build(kernel: Kernel, base: Path = BASE, sources: tuple[str, ...] = SOURCES)
             (tree / "Kbuild").write_text(kbuild)
         if parts:
             compile_all(kernel, tree)
-        shutil.rmtree(base / "lib", ignore_errors=True)
-        shutil.copytree(kernel.modules, modules.directory, symlinks=True, copy_function=link)
-        updates = modules.directory / "updates"
-        updates.mkdir()
-        for module in sorted(path for part in parts for path in (tree / part).rglob("*.ko")):
-            shutil.copyfile(module, updates / module.name)
-        for index in modules.directory.glob("modules.*"):  # depmod must not write into the cache
-            if index.name not in ("modules.builtin", "modules.builtin.modinfo", "modules.order"):
-                index.unlink()
-        subprocess.run(["depmod", "-b", str(base), kernel.release], check=True)
-    return modules
+        return collect(kernel, base, sorted(path for part in parts for path in (tree / part).rglob("*.ko")))
