@@ -2,7 +2,7 @@
 # What `make install` puts where.
 include(GNUInstallDirs)
 
-foreach(program llpdrv llpd llpsim)
+foreach(program llpdrv llpd llpsim llpreplay)
   if(TARGET ${program})
     install(TARGETS ${program})
   endif()
