@@ -40,6 +40,7 @@ static struct class llp_class = {
 	.name		= "llp",
 	.devnode	= llp_devnode,
 	.dev_uevent	= llp_uevent,
+	.dev_groups	= llp_sysfs_groups,
 };
 
 static void llp_dev_release(struct device *dev)
@@ -167,8 +168,10 @@ void llp_line_remove(struct llp_line *l)
 
 int llp_device_init(void)
 {
-	int err = class_register(&llp_class);
+	int err;
 
+	llp_sysfs_init();
+	err = class_register(&llp_class);
 	if (err)
 		return err;
 	err = alloc_chrdev_region(&llp_base, 0, LLP_LINES_MAX, "llp");

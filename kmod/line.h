@@ -129,7 +129,7 @@ struct llp_file {
 struct llp_line {
 	struct device dev;
 	struct cdev cdev;
-	struct mutex lock;
+	struct mutex lock;	/* everything below; see above */
 	wait_queue_head_t wait;
 	u32 seq;		/* counts what sleepers may want to see */
 	u32 number;
@@ -311,9 +311,16 @@ u32 llp_flow_next(struct llp_line *l);
 /* stats.c: counters and times */
 void llp_stats_event(struct llp_line *l, const struct llp_event *ev);
 void llp_stats_written(struct llp_line *l);
-/* Counter @i by name and value; NULL: there are no more. */
+#define LLP_COUNTERS	(LLP_C__N + 1)	/* the engine's, and messages_refused */
+/* The name of counter @i; NULL: there are no more. */
+const char *llp_stats_name(u32 i);
+/* The same, and its value. */
 const char *llp_stats_counter(const struct llp_line *l, u32 i, u64 *value);
 u32 llp_stats_fetch_lost(struct llp_line *l, u8 *to, u32 size);
+
+/* sysfs.c: */
+extern const struct attribute_group *llp_sysfs_groups[];
+void llp_sysfs_init(void);
 
 /* chardev.c, ioctl.c: */
 extern const struct file_operations llp_fops;

@@ -33,18 +33,21 @@ void llp_stats_written(struct llp_line *l)
 	t->bucket[us ? min_t(u32, ilog2(us) + 1, LLP_BUCKETS - 1) : 0]++;
 }
 
+const char *llp_stats_name(u32 i)
+{
+	if (i >= LLP_COUNTERS)
+		return NULL;
+	return i < LLP_C__N ? llp_counter_name(i) : "messages_refused";
+}
+
 const char *llp_stats_counter(const struct llp_line *l, u32 i, u64 *value)
 {
 	lockdep_assert_held(&l->lock);
-	if (i < LLP_C__N) {
+	if (i < LLP_C__N)
 		*value = l->count[i] + l->engine.count[i];
-		return llp_counter_name(i);
-	}
-	if (i == LLP_C__N) {
+	else
 		*value = l->refused;
-		return "messages_refused";
-	}
-	return NULL;
+	return llp_stats_name(i);
 }
 
 /* Copies the newest lost bytes that nobody fetched yet; Return: how many. */
