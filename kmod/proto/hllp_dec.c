@@ -252,25 +252,32 @@ static void void_block(struct llp_engine *e, struct llp_io *io)
 	reset_block(e);
 }
 
-static size_t in_hunt(struct llp_engine *e, struct llp_io *io, const u8 *p, size_t n)
+/* Bytes between blocks that are no fill. */
+static void lost(struct llp_engine *e, struct llp_io *io, const u8 *p, size_t n)
 {
 	struct llp_hllp *h = &e->u.h;
+
+	h->after_block = 0;
+	if (!h->lost_run) {
+		h->lost_run = 1;
+		llp_count(e, LLP_C_GARBAGE);
+	}
+	llp_ev_lost(e, io, p, n);
+}
+
+static size_t in_hunt(struct llp_engine *e, struct llp_io *io, const u8 *p, size_t n)
+{
 	size_t k;
 
 	if (*p == e->p.sb_char) {
 		reset_block(e);
 		return 1;
 	}
-	if (h->after_block && (*p == CH_CR || *p == CH_LF || !*p))
+	if (e->u.h.after_block && (*p == CH_CR || *p == CH_LF || !*p))
 		return 1;
 	for (k = 1; k < n && p[k] != e->p.sb_char; k++)
 		;
-	h->after_block = 0;
-	if (!h->lost_run) {
-		h->lost_run = 1;
-		llp_count(e, LLP_C_GARBAGE);
-	}
-	llp_ev_lost(e, io, p, k);
+	lost(e, io, p, k);
 	return k;
 }
 
@@ -362,7 +369,7 @@ size_t hllp_rx_flagged(struct llp_engine *e, struct llp_io *io, u8 byte, u8 flag
 	switch (h->dec) {
 	case HLLP_HUNT:
 		if (real)
-			llp_ev_lost(e, io, &byte, 1);
+			lost(e, io, &byte, 1);
 		break;
 	case HLLP_BLOCK:
 		if (h->skip != 'B')
