@@ -109,7 +109,7 @@ class Responder {
       return;
     }
     if (after_block_ && c.flag == LLP_FLAG_NONE && (c.byte == kCr || c.byte == '\n' || c.byte == 0)) return;
-    after_block_ = false;
+    if (c.flag == LLP_FLAG_NONE) after_block_ = false;  // reading: a damaged one may have been CR
     t_.lost += static_cast<char>(c.byte);
   }
 
