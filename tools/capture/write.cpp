@@ -152,7 +152,12 @@ std::string write(const Capture& c) {
     if (s.known) head_line(out, name + ".known", "yes");
     if (s.verdict != "accept") head_line(out, name + ".verdict", s.verdict);
     if (!s.preset.empty()) head_line(out, name + ".preset", s.preset);
-    for (const auto& [key, value] : s.options) head_line(out, name + ".set", key + '=' + value);
+    for (const auto& [key, value] : s.options) {
+      std::string setting = key;
+      setting += '=';
+      setting += value;
+      head_line(out, name + ".set", setting);
+    }
   }
   if (c.slack) head_line(out, "slack", write_time(c.slack));
   if (!c.shows.empty()) head_line(out, "shows", joined(c.shows));
