@@ -114,6 +114,7 @@ void llp_line_event(struct llp_line *l, enum llp_line_event event)
 	struct llp_ioc_result r = { .type = LLP_RESULT_LINE };
 
 	lockdep_assert_held(&l->lock);
+	llp_netlink_line(l, event);
 	switch (event) {
 	case LLP_LINE_UP:
 		r.flags = 1;
@@ -140,6 +141,18 @@ int llp_line_set_protocol(struct llp_line *l, u32 protocol)
 		return -EBUSY;
 	l->protocol = protocol;
 	llp_params_default(&l->params, protocol);
+	llp_line_event(l, LLP_LINE_CHANGED);
+	return 0;
+}
+
+/* Protocol and parameters at once; Return: 0, or -EBUSY: the line is up. */
+int llp_line_configure(struct llp_line *l, u32 protocol, const struct llp_params *p)
+{
+	lockdep_assert_held(&l->lock);
+	if (l->up)
+		return -EBUSY;
+	l->protocol = protocol;
+	l->params = *p;
 	llp_line_event(l, LLP_LINE_CHANGED);
 	return 0;
 }

@@ -235,6 +235,7 @@ void llp_line_free(struct llp_line *l);
 int llp_line_up(struct llp_line *l, const char **why);
 int llp_line_down(struct llp_line *l);
 int llp_line_set_protocol(struct llp_line *l, u32 protocol);
+int llp_line_configure(struct llp_line *l, u32 protocol, const struct llp_params *p);
 int llp_line_set_param(struct llp_line *l, const char *name, const char *value);
 int llp_line_set_options(struct llp_line *l, const struct llp_ioc_options *o);
 void llp_line_get_options(struct llp_line *l, struct llp_ioc_options *o);
@@ -317,6 +318,19 @@ const char *llp_stats_name(u32 i);
 /* The same, and its value. */
 const char *llp_stats_counter(const struct llp_line *l, u32 i, u64 *value);
 u32 llp_stats_fetch_lost(struct llp_line *l, u8 *to, u32 size);
+
+/* netlink.c, netlink_event.c: */
+int llp_netlink_init(void);
+void llp_netlink_exit(void);
+void llp_netlink_line(struct llp_line *l, enum llp_line_event event);
+/* A message was received whole, or (@error) came to nothing after all. */
+void llp_netlink_received(struct llp_line *l, const struct llp_event *ev, u32 error);
+void llp_netlink_sent(struct llp_line *l, const struct llp_out *o, u32 error, u32 outcome);
+void llp_netlink_event(struct llp_line *l, const struct llp_event *ev);
+
+/* trace.c: */
+void llp_trace_line(struct llp_line *l, enum llp_line_event event);
+void llp_trace_event(struct llp_line *l, const struct llp_event *ev);
 
 /* sysfs.c: */
 extern const struct attribute_group *llp_sysfs_groups[];

@@ -193,12 +193,17 @@ static int __init llp_init(void)
 	err = llp_device_init();
 	if (err)
 		goto no_device;
+	err = llp_netlink_init();
+	if (err)
+		goto no_netlink;
 	err = tty_register_ldisc(&llp_ldisc);
 	if (err)
 		goto no_ldisc;
 	return 0;
 
 no_ldisc:
+	llp_netlink_exit();
+no_netlink:
 	llp_device_exit();
 no_device:
 	destroy_workqueue(llp_wq);
@@ -208,6 +213,7 @@ no_device:
 static void __exit llp_exit(void)
 {
 	tty_unregister_ldisc(&llp_ldisc);
+	llp_netlink_exit();
 	llp_device_exit();
 	destroy_workqueue(llp_wq);
 }

@@ -184,6 +184,7 @@ void llp_recv_ended(struct llp_line *l, const struct llp_event *ev)
 		r.error = llp_cause_errno(LLP_CAUSE_REFUSED, LLP_OUT_NOT_SENT);
 	}
 	llp_note_all(l, &r);
+	llp_netlink_received(l, ev, r.error);
 }
 
 static struct llp_in *find(struct list_head *queue, u32 id)

@@ -96,6 +96,7 @@ static void sent(struct llp_line *l, struct llp_out *o, int error, u8 outcome)
 	l->n_out--;
 	l->out_bytes -= o->len;
 	l->changed = true;
+	llp_netlink_sent(l, o, error, outcome);
 	if (f && o->note) {
 		o->note->result = r;
 		llp_note_add(f, o->note);
@@ -110,6 +111,9 @@ static void done(struct llp_line *l, struct llp_out *o, int error, u8 outcome)
 {
 	struct llp_file *f = o->file;
 
+	/* Delivered, but the exchange failed: its reply did not come. */
+	if (o->sent && !o->error && error)
+		llp_netlink_sent(l, o, error, outcome);
 	sent(l, o, error, outcome);
 	o->done = true;
 	if (f && (f->events & BIT(LLP_RESULT_DONE))) {

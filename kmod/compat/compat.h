@@ -10,6 +10,7 @@
 #include <linux/hrtimer.h>
 #include <linux/tty.h>
 #include <linux/version.h>
+#include <net/genetlink.h>
 
 /* 6.6: bytes are u8 and counts size_t in the tty layer. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
@@ -41,6 +42,16 @@ static inline void llp_hrtimer_setup(struct hrtimer *timer,
 #else
 	hrtimer_init(timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS);
 	timer->function = expired;
+#endif
+}
+
+/* 6.6: what is known of a dump has the same form as that of a request. */
+static inline struct nlattr **llp_dump_attrs(struct netlink_callback *cb)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
+	return genl_dumpit_info(cb)->info.attrs;
+#else
+	return genl_dumpit_info(cb)->attrs;
 #endif
 }
 
