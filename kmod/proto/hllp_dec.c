@@ -215,11 +215,12 @@ static void block_end(struct llp_engine *e, struct llp_io *io, bool quiet)
 	code = hllp_check(e, io->rx_buf + e->rx.fill - (held < HLLP_TRAILER ? held : HLLP_TRAILER), h->body);
 	/* A NAK is never answered, however damaged. */
 	if (h->hdr_len >= 2 && h->hdr[1] == 'N') {
-		reason = 'G';
-		if (!code && h->body == HLLP_TRAILER + 1)
-			reason = (char)io->rx_buf[e->rx.good];
+		/* One with more or less than a reason in it may have been something else. */
+		if (!code)
+			h->fv = h->body == HLLP_TRAILER + 1 ? LLP_FV_GOOD : LLP_FV_FORMAT;
+		reason = h->fv ? 'G' : (char)io->rx_buf[e->rx.good];
 		llp_rx_discard(e);
-		hllp_good_n(e, io, reason, code ? h->fv : LLP_FV_GOOD);
+		hllp_good_n(e, io, reason, h->fv);
 	} else if (code) {
 		hllp_bad(e, io, code, quiet);
 	} else {

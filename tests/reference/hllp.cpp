@@ -226,8 +226,9 @@ class Responder {
       frame(LLP_FR_N, good && j.data.size() == 1 ? static_cast<std::uint8_t>(j.data[0]) : std::uint8_t{'G'},
             0, j.verdict);
       // Reading: "never answered" means the last response, too. Any block with
-      // one damaged byte may look like this one.
-      if (good) asked_again();
+      // one damaged byte may look like this one, and so may one whose checksum
+      // was not computed: what holds no reason is not trusted either.
+      if (good && j.data.size() == 1) asked_again();
       return;
     }
     frame(LLP_FR_D, 0, good ? raw.b.size() - 13 : 0, j.verdict);

@@ -67,6 +67,21 @@ TEST(HllpResponder, RequestDamagedIntoANakDoesNotBringTheLastReplyAgain) {
   EXPECT_EQ(s->take(), D(kA));
 }
 
+// The same from a station that computes no checksum: nothing but its length tells.
+TEST(HllpResponder, RequestWithoutChecksumDamagedIntoANak) {
+  for (const char* data : {"", "MSH|"}) {
+    auto s = serving();
+    s->submit(1, kA, LLP_SUBMIT_REPLY);
+    s->take();
+    const std::string count = *data ? "00009" : "00005";
+    s->feed(raw('N', 23, data, count + "999"));
+    EXPECT_EQ(s->take(), "");
+    EXPECT_EQ(s->count(LLP_C_UNEXPECTED), 1u);
+    s->feed(raw('N', 23, "X", "00006999"));
+    EXPECT_EQ(s->take(), D(kA));
+  }
+}
+
 // shows: hllp/6/idle+nak-kept hllp/6/busy+reply
 TEST(HllpResponder, LastReplyIsKeptUntilTr) {
   auto s = serving();
