@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Two llpsim processes at the ends of one line: whoever tests others must work itself."""
 
+import fcntl
 import json
+import os
 import re
 import signal
+import subprocess
+from pathlib import Path
 
 import pytest
 
+from support import PATIENCE
 from support.content import hl7
-from support.programs import free_port, listening, unix_listening, until
+from support.programs import BIN, free_port, listening, unix_listening, until
 
 PROTOCOLS = ("x328", "hllp", "mllp", "mllp2")
 SCALED = ["--time-scale", "0.05"]
@@ -190,6 +195,24 @@ def test_ends_with_its_summary(stage):
     taker.send(signal.SIGTERM)
     assert taker.wait() == 0
     assert "received 0" in taker.err.decode()
+
+
+def test_told_to_end_before_its_line_is_up(stage):
+    """SIGTERM while llpsim says its line's name, held up by a full pipe: an end like any other."""
+    reader, writer = os.pipe()
+    filled = os.write(writer, b"\n" * fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096))
+    with subprocess.Popen([BIN / "llpsim", "--protocol", "x328", "--line", "pty:-", "ack"], env=stage.env,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=writer) as llpsim:
+        stage.cleanup(llpsim.kill)
+        os.close(writer)
+        caught = re.compile(r"^SigCgt:\s*(\w+)$", re.M)
+        status = Path(f"/proc/{llpsim.pid}/status")
+        until(lambda: int(caught.search(status.read_text())[1], 16) >> (signal.SIGTERM - 1) & 1, "a handler of SIGTERM")
+        llpsim.send_signal(signal.SIGTERM)
+        with open(reader, "rb") as said:
+            text = said.read()[filled:].decode()
+        assert llpsim.wait(PATIENCE) == 0, text
+    assert "received 0" in text
 
 
 def test_parameters_are_listed(stage):

@@ -184,7 +184,8 @@ class Run {
   asio::awaitable<void> main(std::optional<std::vector<sim::OutMessage>> messages, bool announce) {
     const Result<void> started = co_await line_.start();
     if (!started) {
-      error_ = started.error();
+      // Ended before it was up: by ourselves, which is no error.
+      if (started.error().code != Errc::cancelled) error_ = started.error();
       co_return;
     }
     if (announce) fmt::print(stderr, "ready: {}\n", line_.describe());
