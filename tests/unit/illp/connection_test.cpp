@@ -281,7 +281,7 @@ TEST_P(ConnectionTest, LoopDestroyedInMidMessageIsNoEnd) {
   Loop doomed;
   Pair p = make_pair(GetParam());
   auto c = std::make_unique<Connection>(doomed.executor(), std::move(p.ours), GetParam(), "peer");
-  auto never = doomed.start(send_and_sleep(std::move(c)));
+  (void)doomed.start(send_and_sleep(std::move(c)));
   EXPECT_TRUE(wait_for(p.theirs.get(), POLLIN));
   doomed.destroy();
   expect_not_whole(GetParam(), raw_read_all(p.theirs.get()));

@@ -5,11 +5,12 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
-#include <setjmp.h>
-#include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <csetjmp>
+#include <csignal>
 
 #include "illp/support.hpp"
 
@@ -17,14 +18,16 @@ namespace llp::illp::test {
 namespace {
 
 // In the child only: where the handler jumps to, and what it got.
+// NOLINTBEGIN(cppcoreguidelines-avoid-non-const-global-variables): a handler of signals gets nothing else
 sigjmp_buf urgent_jump;
 int urgent_fd = -1;
 volatile sig_atomic_t urgent_value = 0;
+// NOLINTEND(cppcoreguidelines-avoid-non-const-global-variables)
 
 void on_urgent(int) {
   char byte = 0;
   if (::recv(urgent_fd, &byte, 1, MSG_OOB) != 1) return;
-  urgent_value = byte;
+  urgent_value = static_cast<unsigned char>(byte);
   siglongjmp(urgent_jump, 1);
 }
 
@@ -51,7 +54,7 @@ std::size_t read_message(int fd, char* buffer, std::size_t size) {
     catch_urgent(fd);  // not earlier: the handler needs somewhere to jump to
     // What came before there was a handler sent no signal.
     pollfd notice{fd, POLLPRI, 0};
-    if (::poll(&notice, 1, 0) == 1 && (notice.revents & POLLPRI) != 0) ::raise(SIGURG);
+    if (::poll(&notice, 1, 0) == 1 && (notice.revents & POLLPRI) != 0) (void)::raise(SIGURG);
   }
   for (;;) {
     const ssize_t n = ::read(fd, buffer + length, size - length);
@@ -72,8 +75,7 @@ void answer_once(int fd) {
 
 class LegacyServer {
  public:
-  explicit LegacyServer(int connections) : listener_(raw_listen(Transport::tcp)) {
-    parent_ = ::fork();
+  explicit LegacyServer(int connections) : listener_(raw_listen(Transport::tcp)), parent_(::fork()) {
     if (parent_ != 0) return;
     int status = 0;
     for (int i = 0; i < connections; ++i) {

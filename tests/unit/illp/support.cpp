@@ -5,7 +5,6 @@
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -13,6 +12,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -22,7 +22,7 @@ namespace llp::illp::test {
 namespace {
 
 [[noreturn]] void die(const char* what) {
-  throw std::runtime_error(std::string(what) + ": " + std::strerror(errno));
+  throw std::runtime_error(std::string(what) + ": " + errno_text(errno));
 }
 
 int poll_ms() { return static_cast<int>(std::chrono::milliseconds(kPatience).count()); }

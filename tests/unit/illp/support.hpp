@@ -151,8 +151,8 @@ class TestServer {
   // Until the counters (or the number active) satisfy it.
   void until(const std::function<bool(const Server&)>& condition);
 
+  LogBook log;  // outlives the loop, where the last words are said
   Loop loop;
-  LogBook log;
   std::unique_ptr<Server> server;
 
  private:
