@@ -291,6 +291,9 @@ void hllp_good_n(struct llp_engine *e, struct llp_io *io, char reason, enum llp_
 	llp_count(e, LLP_C_NAKS_RECEIVED);
 	if (kept && kept_refused(e, io))
 		return;
+	/* Or a response, of which the line made an N block. */
+	if (fv)
+		h->req_unsure = 1;
 	if (e->exch.state == LLP_X_WAIT && !e->exch.reply && !resend_under_way(e))
 		request_refused(e, io, reason);
 	else

@@ -201,6 +201,23 @@ TEST(HllpInitiator, BadResponseWhileTheRequestIsOnItsWayAgain) {
   EXPECT_EQ(s->count(LLP_C_RETRANSMISSIONS), 1u);
 }
 
+// The line may have made an N block of a response.
+TEST(HllpInitiator, RefusedAfterADamagedNakIsUnknown) {
+  for (const bool damaged : {true, false}) {
+    auto s = waiting();
+    std::string nak = N('X');
+    if (damaged) nak.at(nak.size() - 4) ^= 1;  // of its check
+    s->feed(nak);
+    EXPECT_EQ(s->take(), D(kM));
+    for (int i = 0; i < 5; i++) {
+      s->feed(N('X'));
+      s->take();
+    }
+    EXPECT_EQ(s->result(1).done_cause, LLP_CAUSE_REJECTED);
+    EXPECT_EQ(s->result(1).done_outcome, damaged ? LLP_OUT_UNKNOWN : LLP_OUT_REFUSED);
+  }
+}
+
 // A damaged response is one: the request may be there, however often its repeats are refused.
 TEST(HllpInitiator, RefusedAfterABadResponseIsUnknown) {
   auto s = waiting();
