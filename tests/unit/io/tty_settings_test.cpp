@@ -38,9 +38,9 @@ TEST(TtySettings, RawAndDamageIsSeen) {
 TEST(TtySettings, Modes) {
   struct Case {
     TtyMode mode;
-    std::uint32_t cflag;
-    const char* name;
-    unsigned bits;  // on the wire
+    std::uint32_t cflag = 0;
+    const char* name = "";
+    unsigned bits = 0;  // on the wire
   };
   for (const auto& c :
        {Case{{8, 'n', 1}, CS8, "8N1", 10}, Case{{7, 'e', 1}, CS7 | PARENB, "7E1", 10},

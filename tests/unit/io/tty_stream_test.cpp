@@ -3,6 +3,8 @@
 #include <sys/file.h>
 #include <sys/ioctl.h>
 
+#include <algorithm>
+
 #include "support.hpp"
 
 namespace llp::io::test {
@@ -13,7 +15,7 @@ class TtyStreamTest : public LoopTest {
   Master master;
   Tty tty{master.slave, 19200, {7, 'e', 1}, TtyFlow::none, false};
 
-  termios now(const std::string& path) {
+  termios now(const std::string& path) const {
     termios t{};
     EXPECT_EQ(::tcgetattr(master.fd.get(), &t), 0) << path;  // the slave's, seen from the master
     return t;
