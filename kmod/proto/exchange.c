@@ -51,12 +51,15 @@ void llp_exch_flush(struct llp_engine *e, struct llp_io *io)
 
 static void finish(struct llp_engine *e, struct llp_io *io, enum llp_cause cause, enum llp_outcome outcome)
 {
-	llp_disarm(e, LLP_T_EXCHANGE);
+	/* While a guard runs, the timer is its own: the request was not on the line yet. */
+	if (!e->exch.guard)
+		llp_disarm(e, LLP_T_EXCHANGE);
 	e->exch.state = LLP_X_ENDING;
 	e->exch.end_cause = cause;
 	e->exch.end_outcome = outcome;
-	if (cause == LLP_CAUSE_REPLY_TIMEOUT || cause == LLP_CAUSE_ABORTED ||
-	    (!cause && e->exch.expect == LLP_EXPECT_OPTIONAL && !e->exch.reply))
+	if (!e->exch.guard &&
+	    (cause == LLP_CAUSE_REPLY_TIMEOUT || cause == LLP_CAUSE_ABORTED ||
+	     (!cause && e->exch.expect == LLP_EXPECT_OPTIONAL && !e->exch.reply)))
 		guard_begin(e);
 	llp_exch_flush(e, io);
 }

@@ -108,6 +108,24 @@ TEST_F(Exchange, GuardKeepsALateReplyFromTheNextRequest) {
   EXPECT_EQ(station_.result(2).done_cause, LLP_OK);
 }
 
+// A request that waits for the guard to end fails; the guard goes on, and ends.
+TEST_F(Exchange, GuardOutlivesARequestThatWaitedForIt) {
+  ASSERT_EQ(station_.submit(1, kPlain, kExpectReply), 0);
+  pass(30 * kSec);
+  ASSERT_EQ(station_.submit(2, "second\r", kExpectReply), 0);
+  pass(10 * kSec);
+  station_.hangup();
+  ASSERT_EQ(station_.result(2).done, 1);
+  station_.connect();
+  station_.take();
+  ASSERT_EQ(station_.submit(3, "third\r", kExpectReply), 0);
+  pass(20 * kSec - 1);
+  EXPECT_EQ(station_.take(), "");
+  pass(1);
+  station_.pull();
+  EXPECT_EQ(station_.take(), mllp("third\r"));
+}
+
 TEST_F(Exchange, GuardRunsOut) {
   station_.params().late_guard = 5'000'000;
   ASSERT_EQ(station_.submit(1, kPlain, kExpectReply), 0);
