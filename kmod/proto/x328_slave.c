@@ -86,9 +86,12 @@ static void leave(struct llp_engine *e, struct llp_io *io, enum llp_cause cause)
 /* EOT in place of an answer. */
 static void interrupt(struct llp_engine *e, struct llp_io *io, enum llp_cause cause)
 {
-	llp_count(e, LLP_C_INTERRUPTS);
 	e->u.x.dirty = 1;
-	x328_send(e, io, X328_S_EOT, 0, 0);
+	/* To the master it would say that the message was refused; silence leaves that open. */
+	if (e->pend.state != LLP_PEND_LATE) {
+		llp_count(e, LLP_C_INTERRUPTS);
+		x328_send(e, io, X328_S_EOT, 0, 0);
+	}
 	leave(e, io, cause);
 }
 
