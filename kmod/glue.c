@@ -40,6 +40,7 @@ static void engine_event(void *ctx, const struct llp_event *ev)
 	l->progress = true;
 	llp_stats_event(l, ev);
 	llp_netlink_event(l, ev);
+	llp_trace_event(l, ev);
 	switch (ev->type) {
 	case LLP_EV_BEGIN:
 		r.type = LLP_RESULT_BEGIN;

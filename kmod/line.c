@@ -115,6 +115,7 @@ void llp_line_event(struct llp_line *l, enum llp_line_event event)
 
 	lockdep_assert_held(&l->lock);
 	llp_netlink_line(l, event);
+	llp_trace_line(l, event);
 	switch (event) {
 	case LLP_LINE_UP:
 		r.flags = 1;
