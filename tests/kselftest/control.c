@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 // The control plane: generic netlink, sysfs, uevents.
 #include <pthread.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 
 #include "genl.h"
@@ -415,6 +416,106 @@ TEST_F(control, sysfs_shows_the_line) {
   EXPECT_NE(NULL, strstr(shown(a, "uevent", text), "LLP_TTY=ttyLT0\nLLP_PROTOCOL=mllp\nLLP_NAME=lab"));
   ASSERT_EQ(0, line_detach(self->tty[A]));
   EXPECT_STREQ("?", shown(a, "name", text));
+}
+
+// Whether a uevent of line `line` with all of these words comes.
+static bool uevent(int socket, const char* action, uint32_t line, const char* const* words) {
+  char text[4096];
+  char path[64];
+  snprintf(path, sizeof path, "/llp%u", line);
+  for (;;) {
+    struct pollfd ready = {.fd = socket, .events = POLLIN};
+    if (poll(&ready, 1, PATIENCE_MS) <= 0) {
+      return false;
+    }
+    ssize_t size = recv(socket, text, sizeof text - 1, 0);
+    text[size > 0 ? size : 0] = 0;
+    const char* last = strrchr(text, '/');
+    if (strncmp(text, action, strlen(action)) != 0 || !last || strcmp(last, path) != 0) {
+      continue;
+    }
+    for (ssize_t i = 0; i < size; i++) {
+      text[i] = text[i] ? text[i] : '\n';
+    }
+    for (const char* const* word = words; *word; word++) {
+      if (!strstr(text, *word)) {
+        return false;
+      }
+    }
+    return true;
+  }
+}
+
+TEST_F(control, uevents_name_tty_protocol_and_line) {
+  struct sockaddr_nl group = {.nl_family = AF_NETLINK, .nl_groups = 1};
+  int events = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_KOBJECT_UEVENT);
+  ASSERT_EQ(0, bind(events, (struct sockaddr*)&group, sizeof group));
+  ASSERT_EQ(0, set_name(self->g, self->number[A], "lab"));
+  EXPECT_TRUE(
+      uevent(events, "change@", self->number[A],
+             (const char*[]){"\nLLP_TTY=ttyLT0\n", "\nLLP_PROTOCOL=x328\n", "\nLLP_NAME=lab\n", NULL}));
+  ASSERT_EQ(0, line_detach(self->tty[A]));
+  EXPECT_TRUE(uevent(events, "remove@", self->number[A], (const char*[]){"\nLLP_NAME=lab\n", NULL}));
+  ASSERT_EQ(0, line_attach(self->tty[A]));
+  EXPECT_TRUE(uevent(events, "add@", self->number[A], (const char*[]){"\nLLP_TTY=ttyLT0\n", NULL}));
+  close(events);
+}
+
+// The guest's own tracefs: what is written to one of its files, or 0 with errno.
+static bool trace_set(const char* file, const char* text) {
+  char path[128];
+  snprintf(path, sizeof path, "/sys/kernel/tracing/%s", file);
+  int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+  bool done = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+  close(fd);
+  return done;
+}
+
+TEST_F(control, tracepoints_tell_frames_states_and_timers_but_no_content) {
+  static char trace[65536];
+  char got[32];
+  if (access("/sys/kernel/tracing/trace", F_OK) != 0) {
+    ASSERT_EQ(0, mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL));
+  }
+  ASSERT_TRUE(trace_set("trace", ""));
+  ASSERT_TRUE(trace_set("events/n_llp/enable", "1"));
+  int writer = line_open(self->tty[A], 0);
+  int reader = line_open(self->tty[B], 0);
+  ASSERT_EQ(0, line_set(writer, "timer_e", "50ms"));
+  ASSERT_EQ(0, ioctl(writer, LLP_IOC_UP));
+  ASSERT_EQ(0, ioctl(reader, LLP_IOC_UP));
+  ASSERT_EQ(0, ioctl(reader, LLP_IOC_POLICY, &(__u32){LLP_POLICY_ARRIVAL}));
+  ASSERT_EQ(0, ioctl(reader, LLP_IOC_RECEIVE, &(__u32){1}));
+  ASSERT_EQ(7, write(writer, "Smith^J", 7));
+  EXPECT_EQ(7, read(reader, got, sizeof got));
+  close(reader);
+  // A bid that nobody answers any more.
+  ASSERT_EQ(0, line_detach(self->tty[B]));
+  ASSERT_EQ(0, ioctl(writer, LLP_IOC_DOWN));
+  ASSERT_EQ(0, line_set(writer, "timer_a", "100ms"));
+  ASSERT_EQ(0, line_set(writer, "timer_b", "50ms"));
+  ASSERT_EQ(0, line_set(writer, "retries_m", "1"));
+  ASSERT_EQ(0, line_set(writer, "retries_n", "1"));
+  ASSERT_EQ(0, ioctl(writer, LLP_IOC_UP));
+  EXPECT_EQ(-1, write(writer, "Smith^J", 7));
+  ASSERT_TRUE(trace_set("events/n_llp/enable", "0"));
+  int fd = open("/sys/kernel/tracing/trace", O_RDONLY | O_CLOEXEC);
+  size_t size = 0;
+  for (ssize_t n; (n = read(fd, trace + size, sizeof trace - 1 - size)) > 0;) {
+    size += (size_t)n;
+  }
+  close(fd);
+  EXPECT_NE(NULL, strstr(trace, "tty=ttyLT0 up"));
+  EXPECT_NE(NULL, strstr(trace, "tty=ttyLT1 gone"));
+  EXPECT_NE(NULL, strstr(trace, "llp_state: llp"));
+  EXPECT_NE(NULL, strstr(trace, " out frame=\"ENQ\""));
+  EXPECT_NE(NULL, strstr(trace, " in frame=\"block\" num=1 len=7 verdict=\"good\" flags=last"));
+  EXPECT_NE(NULL, strstr(trace, "llp_timer: llp"));
+  EXPECT_EQ(NULL, strstr(trace, "Smith"));
+  if (!strstr(trace, "len=7")) {
+    TH_LOG("%s", trace);
+  }
+  close(writer);
 }
 
 static void* ask(void* data) {
