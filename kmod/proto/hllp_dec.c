@@ -258,7 +258,6 @@ static void lost(struct llp_engine *e, struct llp_io *io, const u8 *p, size_t n)
 {
 	struct llp_hllp *h = &e->u.h;
 
-	h->after_block = 0;
 	if (!h->lost_run) {
 		h->lost_run = 1;
 		llp_count(e, LLP_C_GARBAGE);
@@ -278,6 +277,7 @@ static size_t in_hunt(struct llp_engine *e, struct llp_io *io, const u8 *p, size
 		return 1;
 	for (k = 1; k < n && p[k] != e->p.sb_char; k++)
 		;
+	e->u.h.after_block = 0;
 	lost(e, io, p, k);
 	return k;
 }
@@ -369,6 +369,7 @@ size_t hllp_rx_flagged(struct llp_engine *e, struct llp_io *io, u8 byte, u8 flag
 
 	switch (h->dec) {
 	case HLLP_HUNT:
+		/* After a block it may have been the CR: what follows can be fill yet. */
 		if (real)
 			lost(e, io, &byte, 1);
 		break;

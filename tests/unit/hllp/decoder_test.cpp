@@ -494,18 +494,22 @@ TEST(HllpCheck, FlagAfterOverflowKeepsB) {
   EXPECT_EQ(s->take(), N('B'));
 }
 
-// A damaged byte between blocks is garbage as others are, and what follows it is no fill.
+// A damaged byte between blocks is garbage as others are. After a block it may have been the CR, so
+// that LF and NUL may follow.
 TEST(HllpDecoder, FlaggedGarbageIsGarbage) {
   auto s = station();
   s->feed(D(kM));
   s->feed("\x04", LLP_FLAG_PARITY);
-  s->feed("\r\n");
+  s->feed("\n");
   s->feed("x", LLP_FLAG_FRAME);
-  EXPECT_EQ(s->lost, "\x04\r\nx");
+  EXPECT_EQ(s->lost, "\x04x");
   EXPECT_EQ(s->count(LLP_C_GARBAGE), 1u);
+  s->feed("y\r\n");
+  EXPECT_EQ(s->lost, "\x04xy\r\n");
   s->feed(D(kA) + "\r\n");
   EXPECT_EQ(s->texts(), (std::vector<std::string>{kM, kA}));
-  EXPECT_EQ(s->lost, "\x04\r\nx");
+  EXPECT_EQ(s->lost, "\x04xy\r\n");
+  EXPECT_EQ(s->count(LLP_C_GARBAGE), 1u);
 }
 
 TEST(HllpCheck, FlaggedLetterKeepsItsPlace) {
