@@ -303,8 +303,10 @@ static void end_was_read(struct llp_file *f, const struct llp_chunk *c)
 		.which = LLP_WHICH_READ, .id = c->head.id, .len = c->head.len, .time = c->head.time,
 		.flags = c->head.flags & ~LLP_MSG_PENDING, .reply_to = c->head.reply_to,
 	};
-	if (c->undecided)
+	if (c->undecided) {
 		f->read_ids[f->read_at++ % LLP_READ_IDS] = c->head.id;
+		l->flow_hand = c->head.id;
+	}
 	if (l->flow_id == c->head.id)
 		l->flow_id = 0;
 }
@@ -402,7 +404,7 @@ ssize_t llp_flow_read(struct llp_file *f, char __user *buf, size_t size, bool no
 int llp_flow_set(struct llp_file *f, bool on)
 {
 	struct llp_line *l = f->line;
-	u32 i;
+	struct llp_chunk *c;
 	int err;
 
 	if (l->receiver && l->receiver != f)
@@ -422,12 +424,15 @@ int llp_flow_set(struct llp_file *f, bool on)
 	l->flow = false;
 	if (l->up) {
 		llp_abort_rx(&l->engine, &l->io);
-		if (l->flow_id)
-			llp_verdict(&l->engine, &l->io, l->flow_id, LLP_REJECT);
-		for (i = 0; i < LLP_READ_IDS; i++)
-			if (f->read_ids[i])
-				llp_verdict(&l->engine, &l->io, f->read_ids[i], LLP_REJECT);
+		list_for_each_entry(c, &l->chunks, node)
+			if (c->undecided)
+				llp_verdict(&l->engine, &l->io, c->head.id, LLP_REJECT);
+		if (l->chunk_taken && l->chunk_taken->undecided)
+			llp_verdict(&l->engine, &l->io, l->chunk_taken->head.id, LLP_REJECT);
+		if (l->flow_hand)
+			llp_verdict(&l->engine, &l->io, l->flow_hand, LLP_REJECT);
 	}
+	l->flow_hand = 0;
 	llp_flow_clear(l);
 	llp_glue_settle(l);
 	return 0;

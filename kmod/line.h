@@ -176,6 +176,7 @@ struct llp_line {
 	bool flow_failed;	/* no memory for a record: the message is given up */
 	u32 flow_id;		/* message that records wait of, begun and not over */
 	bool flow_begun;	/* its LLP_RECORD_BEGIN was read */
+	u32 flow_hand;		/* message whose end was read, and no verdict given */
 	struct llp_chunk *spare; /* for the record that ends it */
 	struct llp_chunk *chunk_taken; /* is being copied to the reader */
 	struct list_head chunks;

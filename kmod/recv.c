@@ -358,6 +358,8 @@ int llp_recv_verdict(struct llp_file *f, struct llp_ioc_verdict *v)
 		f->hand = NULL;
 		drop(l, m);
 	}
+	if (l->flow_hand == v->id)
+		l->flow_hand = 0;
 	llp_recv_expect_over(f);
 	l->changed = true;
 	llp_glue_settle(l);
