@@ -11,7 +11,7 @@ from support import PATIENCE, stations
 from support.apps import App, Call, Dead
 from support.bridge import Bridge
 from support.content import hl7, reply_to
-from support.lines import Line
+from support.lines import ANY, Line
 from support.programs import free_port, listening, until
 
 
@@ -22,7 +22,8 @@ class TestSlowApplications:
         release = threading.Event()
         stage.cleanup(release.set)
         bad = Dead(stage) if kind == "dead" else App(stage, lambda r: release.wait(PATIENCE) and reply_to(r))
-        stuck = Bridge(stage, "x328", app=bad, name="stuck", dist=False)
+        # Our estimate of how long the instrument waits must not run out on a slow machine.
+        stuck = Bridge(stage, "x328", ANY, "--set", "peer_timer_a=10min", app=bad, name="stuck", dist=False)
         stuck.station.bid()
         stuck.station.send_blocks(hl7("STUCK", 300))
         good = Bridge(stage, "x328", name="good", dist=False)
