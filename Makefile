@@ -83,6 +83,13 @@ fuzz-coverage: ## Lines and branches of the engine that the fuzz targets reach
 	@$(MAKE) build-fuzz-coverage
 	@tests/fuzz/coverage --bin build/fuzz-coverage/fuzz --found build/fuzz/found
 
+.PHONY: model
+model: ## Explore two stations over a faulty line, and broken engines (ARGS=...)
+	@$(deps) --check build
+	@$(MAKE) build-model
+	@build/model/model/llp_model --jobs $(JOBS) $(ARGS)
+	@tests/model/mutants/run --tree build/model --jobs $(JOBS)
+
 .PHONY: bench
 bench: ## Engine throughput as ratios to a baseline (ARGS=...)
 	@$(deps) --check build bench

@@ -84,20 +84,19 @@ std::vector<ByteClass> mllp_classes(const llp_params& p) {
   return out;
 }
 
-std::size_t x328_frame(std::span<const std::uint8_t> b) {
+std::size_t x328_frame(const llp_params& p, std::span<const std::uint8_t> b) {
   if (b[0] == 0x02 || b[0] == 0x01) {
     for (std::size_t i = 1; i < b.size(); i++) {
-      if (b[i] == 0x05 || b[i] == 0x04) return std::min(i + 2, b.size());
-      if (b[i] == 0x03 || b[i] == 0x17) return std::min(i + 4, b.size());
+      if (b[i] == 0x05 || b[i] == 0x04) return i + 2 <= b.size() ? i + 2 : 0;
+      if (b[i] == 0x03 || b[i] == 0x17) return i + 4 <= b.size() ? i + 4 : 0;
     }
-    return b.size();
+    return 0;
   }
-  // A control sequence; NAK may come without its CR (option nak_term).
-  for (std::size_t i = 1; i < b.size(); i++) {
+  // A control sequence.
+  if (b[0] == 0x15 && !p.nak_term) return 1;
+  for (std::size_t i = 1; i < b.size(); i++)
     if (b[i] == 0x0d) return i + 1;
-    if (b[i] == 0x02 || b[i] == 0x04 || b[i] == 0x05 || b[i] == 0x10 || b[i] == 0x15) return i;
-  }
-  return b.size();
+  return 0;
 }
 
 }  // namespace
@@ -118,12 +117,10 @@ std::vector<std::uint8_t> representatives(llp_protocol proto, const llp_params& 
 
 std::size_t frame_length(llp_protocol proto, const llp_params& p, std::span<const std::uint8_t> bytes) {
   if (bytes.empty()) return 0;
-  if (proto == LLP_PROTO_X328) return x328_frame(bytes);
-  for (std::size_t i = 1; i < bytes.size(); i++) {
-    if (bytes[i] == p.sb_char) return i;
-    if (bytes[i] == p.eb_char && i + 1 < bytes.size() && bytes[i + 1] == 0x0d) return i + 2;
-  }
-  return bytes.size();
+  if (proto == LLP_PROTO_X328) return x328_frame(p, bytes);
+  for (std::size_t i = 1; i < bytes.size(); i++)
+    if (bytes[i - 1] == p.eb_char && bytes[i] == 0x0d) return i + 1;
+  return 0;
 }
 
 }  // namespace llp::model

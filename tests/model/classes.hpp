@@ -28,7 +28,7 @@ std::vector<ByteClass> byte_classes(llp_protocol proto, const llp_params& p);
 // damaged into another of its own class.
 std::vector<std::uint8_t> representatives(llp_protocol proto, const llp_params& p);
 
-// Length of the first control sequence or block of @bytes.
+// Length of the first control sequence or block of @bytes; 0: it goes on behind them.
 std::size_t frame_length(llp_protocol proto, const llp_params& p, std::span<const std::uint8_t> bytes);
 
 }  // namespace llp::model

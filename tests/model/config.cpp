@@ -62,11 +62,15 @@ void with_answers(Config& c, int asks, int answers) {
 }
 
 Config x328_one_way(const char* preset) {
-  Config c = make("x328", LLP_PROTO_X328, preset, kX328);
+  Config c = make(preset ? preset : "x328", LLP_PROTO_X328, preset, kX328);
   c.about = "two messages, the first of two blocks, from the primary to the secondary";
   if (!preset) set(c.station[0].params, c.proto, "role=primary");
   c.station[0].own = {"a\rb", "c"};
-  if (c.station[0].params.join == LLP_JOIN_CR) c.station[0].own = {"a\r\r", "c\r"};
+  if (c.station[0].params.join == LLP_JOIN_CR) {
+    c.station[0].own = {"a\r\r", "c\r"};
+    c.station[0].probe = "g\r";
+    c.station[1].probe = "h\r";
+  }
   return c;
 }
 
@@ -77,6 +81,15 @@ Config x328_contention(const char* name, const char* role_a, const char* role_b)
   set(c.station[1].params, c.proto, role_b);
   c.station[0].own = {"a\rb"};
   c.station[1].own = {"d"};
+  return c;
+}
+
+Config x328_line_check() {
+  Config c = make("x328-line-check", LLP_PROTO_X328, nullptr, kX328);
+  c.about = "a message from the primary, on a line that is checked while it is idle";
+  for (Station& st : c.station) set(st.params, c.proto, "timer_e=180s");
+  set(c.station[0].params, c.proto, "role=primary");
+  c.station[0].own = {"c"};
   return c;
 }
 
@@ -199,29 +212,45 @@ std::uint64_t Config::rest_bound() const {
 }
 
 std::vector<Config> configs(Profile profile) {
-  (void)profile;
+  const bool soak = profile == Profile::kSoak;
   std::vector<Config> out;
-  out.push_back(bound(x328_one_way(nullptr), "", 2, 0));
-  out.push_back(bound(x328_one_way(nullptr), "-events", 1, 1));
-  out.push_back(bound(x328_contention("x328-contention", "role=primary", "role=secondary"), "", 1, 0));
-  out.push_back(bound(x328_contention("x328-contention", "role=primary", "role=secondary"), "-events", 0, 1));
-  out.push_back(bound(x328_contention("x328-secondaries", "role=secondary", "role=secondary"), "", 1, 0));
-  out.push_back(bound(x328_exchange(), "", 1, 0));
-  out.push_back(bound(hllp_exchange("hllp", nullptr, ""), "", 2, 0));
-  out.push_back(bound(hllp_exchange("hllp", nullptr, ""), "-events", 1, 1));
-  out.push_back(bound(hllp_exchange("hllp-resend", nullptr, "on_timeout=resend"), "", 1, 0));
-  out.push_back(bound(hllp_both("hllp-both", ""), "", 1, 1));
-  out.push_back(bound(mllp1_exchange(), "", 2, 0));
-  out.push_back(bound(mllp1_exchange(), "-events", 1, 1));
-  out.push_back(bound(mllp2_one_way(), "", 2, 0));
-  out.push_back(bound(mllp2_one_way(), "-events", 1, 1));
-  out.push_back(bound(mllp2_both(), "", 1, 1));
-  out.push_back(bound(mllp2_exchange(), "", 1, 0));
-  for (std::uint32_t i = 0; const llp_preset* p = llp_preset_at(i); i++) {
-    Config c = p->proto == LLP_PROTO_X328 ? x328_one_way(p->name) : hllp_exchange(p->name, p->name, "");
-    c.name = p->name;
-    out.push_back(bound(c, "", 1, 1));
+  // Each configuration with many faults, and again with fewer and an event of a station.
+  auto add = [&](const Config& c, int faults, int events) {
+    out.push_back(bound(c, soak && faults ? "-soak" : "", faults, events));
+  };
+  const Config one_way = x328_one_way(nullptr);
+  const Config bids = x328_contention("x328-contention", "role=primary", "role=secondary");
+  const Config hllp = hllp_exchange("hllp", nullptr, "");
+  const Config mllp1 = mllp1_exchange();
+  const Config mllp2 = mllp2_one_way();
+  if (soak) {
+    add(one_way, 3, 0);
+    add(hllp, 4, 0);
+    add(mllp2, 4, 1);
+    add(bids, 2, 1);
+    add(mllp1, 4, 1);
+    return out;
   }
+  add(one_way, 2, 0);
+  add(hllp, 2, 0);
+  add(mllp1, 2, 0);
+  add(mllp2, 2, 0);
+  out.push_back(bound(one_way, "-events", 1, 1));
+  out.push_back(bound(mllp1, "-events", 1, 1));
+  out.push_back(bound(mllp2, "-events", 1, 1));
+  out.push_back(bound(hllp, "-events", 0, 1));
+  add(bids, 1, 0);
+  out.push_back(bound(bids, "-events", 0, 1));
+  add(x328_contention("x328-equals", "role=secondary", "role=secondary"), 1, 0);
+  add(x328_exchange(), 1, 0);
+  add(x328_line_check(), 0, 1);
+  add(hllp_exchange("hllp-resend", nullptr, "on_timeout=resend"), 1, 0);
+  add(hllp_both("hllp-both", ""), 1, 0);
+  add(hllp_both("hllp-half", "duplex=half"), 1, 0);
+  add(mllp2_both(), 1, 0);
+  add(mllp2_exchange(), 1, 0);
+  for (std::uint32_t i = 0; const llp_preset* p = llp_preset_at(i); i++)
+    add(p->proto == LLP_PROTO_X328 ? x328_one_way(p->name) : hllp_exchange(p->name, p->name, ""), 1, 0);
   return out;
 }
 

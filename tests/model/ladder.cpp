@@ -3,6 +3,7 @@
 // Words for people: actions, bytes on the line, and runs as ladders.
 #include "ladder.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 
@@ -125,6 +126,8 @@ std::vector<std::string> ladder(const Model& model, std::span<const Action> path
     out.push_back(time.data() + what + (possible ? "" : "  (not possible)"));
     for (const std::string& line : log) out.push_back("    " + line);
     for (const Finding& f : step.findings) out.push_back("    *** " + words(f));
+    // A rule broken twice by one action is told once.
+    out.erase(std::unique(out.begin(), out.end()), out.end());
   }
   if (rest) {
     Step step;

@@ -60,7 +60,9 @@ void Model::append(World& w, int s, const std::uint8_t* p, std::size_t n, Step& 
     due[i] = static_cast<std::uint16_t>(start + (i + 1) * kCharTime);
   }
   for (std::size_t i = 0; i < n;) {
-    i += frame_length(config_.proto, config_.station[s].params, {p + i, n - i});
+    const std::size_t k = frame_length(config_.proto, config_.station[s].params, {p + i, n - i});
+    if (k == 0) break;
+    i += k;
     q[i - 1] |= kFrameEnd;
   }
   w.queued[to] = static_cast<std::uint8_t>(w.queued[to] + n);
@@ -206,11 +208,25 @@ bool Model::in_flight(const World& w) const {
 
 namespace {
 
-// The byte that comes next to station @s is of a block. Decoder states of x328.h, from a heading on.
+// Station @s is in the middle of an X3.28 block: decoder states of x328.h, from a heading on.
 bool in_block(const World& w, int s) {
   constexpr std::uint8_t kHeading = 4, kTerm = 8;
   const std::uint8_t dec = w.e[s].u.x.dec;
-  return (dec >= kHeading && dec <= kTerm) || (w.queued[s] && (w.line[s][0] & 0xff) == 0x02);
+  return dec >= kHeading && dec <= kTerm;
+}
+
+// What comes next to station @s, and no more than that, is a whole sequence or block.
+bool whole_next(const Config& c, const World& w, int s, int n) {
+  std::array<std::uint8_t, kWireCap> b{};
+  for (int i = 0; i < n; i++) b[i] = static_cast<std::uint8_t>(w.line[s][i] & 0xff);
+  const std::uint8_t dec = c.proto == LLP_PROTO_X328   ? w.e[s].u.x.dec
+                           : c.proto == LLP_PROTO_HLLP ? w.e[s].u.h.dec
+                                                       : w.e[s].u.m.dec;
+  const auto k = static_cast<std::size_t>(n);
+  const bool begins =
+      c.proto == LLP_PROTO_X328 ? b[0] < 0x20 && b[0] != 0x0d : b[0] == c.station[s].params.sb_char;
+  return (dec == 0 || (dec == 1 && c.proto == LLP_PROTO_X328)) && begins &&
+         frame_length(c.proto, c.station[1 - s].params, {b.data(), k}) == k;
 }
 
 }  // namespace
@@ -220,13 +236,14 @@ bool Model::fault(World& w, const Action& a, Step& step) const {
   auto& q = w.line[s];
   const int n = w.queued[s];
   bool changes = true;
-  const bool control = config_.proto == LLP_PROTO_X328 && !in_block(w, s);
+  const bool stx = n > 0 && (q[0] & 0xff) == 0x02 && a.what != Do::kInsert && a.what != Do::kDouble;
+  const bool control = config_.proto == LLP_PROTO_X328 && !in_block(w, s) && !stx;
   switch (a.what) {
     case Do::kLose:
     case Do::kLoseFrame: {
       const int k = a.what == Do::kLose ? 1 : frame(w, s);
       if (k == 0) return false;
-      changes = a.what == Do::kLose;
+      changes = a.what == Do::kLose || !whole_next(config_, w, s, k);
       advance(w, w.due[s][k - 1], step);
       remove(w, s, k);
       break;
@@ -492,7 +509,8 @@ bool Model::local(World& w, const Action& a, Step& step) const {
       llp_set_ready(&w.e[s], call.io(), a.rep);
       return true;
     case Do::kHangup:
-      if (!app.connected) return false;
+      // Of a connection, both ends are lost.
+      if (!app.connected || config_.proto == LLP_PROTO_MLLP) return false;
       hangup(w, s, true, step);
       return true;
     case Do::kHangupBoth:

@@ -18,6 +18,7 @@ enum class Rule : std::uint8_t {
   kNone,
   kText,          // 1: a message arrived that nobody sent
   kOrder,         // 1: messages changed their order
+  kLost,          // 1: a message was not delivered, though nothing went wrong
   kWrongReply,    // 1: a reply was given to another request
   kNotDelivered,  // 2: reported delivered, and is not there
   kDelivered,     // 2: reported as not delivered, and is there
@@ -46,7 +47,8 @@ struct Finding {
 
 // Events of one station during one action, to be compared with its counters.
 struct Tally {
-  std::uint64_t fed, pulled, ends, cancels, sent_ok, sent_failed, blocks_out, again_out, naks_out, naks_in;
+  std::uint64_t fed, pulled, ends, cancels, sent_ok, sent_failed, blocks_out, again_out, naks_out, naks_in,
+      naks_cut;
   std::uint64_t duplicates, repeats, lost, hangups, late, gone, late_replies, stalls, timers;
   std::uint64_t flags[5];
 };

@@ -58,7 +58,7 @@ void Model::successors(const World& w, Which which, bool faults, Sink&& sink) co
       if (w.app[s].inbox[i].stage != Stage::kEnded) continue;
       go({.what = Do::kAccept, .side = s, .rep = i});
       if (events_left) {
-        go({.what = Do::kHoldVerdict, .side = s, .rep = i});
+        if (config_.acknowledged) go({.what = Do::kHoldVerdict, .side = s, .rep = i});
         go({.what = Do::kReject, .side = s, .rep = i});
       }
       return;
@@ -70,6 +70,8 @@ void Model::successors(const World& w, Which which, bool faults, Sink&& sink) co
     return;
   }
   for (std::uint8_t s = 0; s < 2; s++) {
+    // Both timers ran out at once: what one station sends then does not keep the other's from it.
+    if ((w.queued[0] || w.queued[1]) && llp_deadline(&w.e[s]) <= w.now) go({.what = Do::kTimer, .side = s});
     if (w.queued[s]) go({.what = Do::kDeliver, .side = s});
     for (std::uint8_t i = 0; i < kInbox; i++) {
       if (w.app[s].inbox[i].stage == Stage::kHeld) go({.what = Do::kAccept, .side = s, .rep = i});

@@ -21,6 +21,7 @@ constexpr std::array<RuleText, static_cast<std::size_t>(Rule::kCount)> kRules = 
     {0, "nothing"},
     {1, "a message arrived that nobody sent"},
     {1, "messages changed their order"},
+    {1, "a message was not delivered, though nothing went wrong"},
     {1, "a reply was given to another request"},
     {2, "reported delivered, and is not there"},
     {2, "reported as not delivered, and is there"},
@@ -35,6 +36,10 @@ constexpr std::array<RuleText, static_cast<std::size_t>(Rule::kCount)> kRules = 
     {0, "events or results that the interface does not allow"},
     {0, "the model's own bounds"},
 }};
+
+// States of x328.h.
+constexpr std::uint8_t kX328SlaveWaits = 5;
+constexpr std::uint8_t kX328SlaveReceives = 6;
 
 std::uint8_t more(std::uint8_t n) { return n < 3 ? n + 1 : n; }
 
@@ -132,6 +137,8 @@ void Model::Call::event(const llp_event& ev) {
       if (step_.log) log(std::string("timer ") + llp_timer_name(&w_.e[s_], ev.num));
       break;
     case LLP_EV_STATE:
+      if (m_.config_.proto == LLP_PROTO_X328 && ev.num != kX328SlaveWaits && ev.num != kX328SlaveReceives)
+        app.here = 0;
       if (step_.log) log(std::string("  (") + llp_state_name(&w_.e[s_]) + ")");
       break;
     default: break;
@@ -234,7 +241,9 @@ void Model::Call::framed(const llp_event& ev) {
   }
   t.duplicates += block && ev.verdict == LLP_FV_DUPLICATE;
   // X3.28 counts a NAK that answers something; there is no other kind elsewhere.
-  t.naks_in += nak && (ev.verdict != LLP_FV_IGNORED || m_.config_.proto != LLP_PROTO_X328);
+  t.naks_cut += nak && ev.verdict == LLP_FV_INCOMPLETE;
+  t.naks_in += nak && ev.verdict != LLP_FV_INCOMPLETE &&
+               (ev.verdict != LLP_FV_IGNORED || m_.config_.proto != LLP_PROTO_X328);
 }
 
 // ---- deliveries ----
@@ -253,7 +262,13 @@ void Model::deliver(World& w, int s, int slot, Step& step) const {
   }
   Item& it = w.app[1 - s].item[l.item];
   if (it.tries == 0) find(Rule::kText, "it was never submitted");
-  const bool marked = (l.flags & LLP_END_REPEAT) != 0;
+  // A mark is no excuse while the message before it can still be recognised: in the same transmission
+  // (X3.28), or while its answer is awaited (HLLP).
+  bool known = app.here == l.item + 1;
+  for (int i = 0; i < kInbox; i++)
+    known |= i != slot && app.inbox[i].stage >= Stage::kAnswer && app.inbox[i].item == l.item &&
+             config_.proto == LLP_PROTO_HLLP;
+  const bool marked = (l.flags & LLP_END_REPEAT) && !known;
   // A message that was submitted again because its fate was unknown is a repeat, too; an answer
   // that was given again is not.
   if (it.got_now || (it.got && l.item < kAnswers)) {
@@ -270,6 +285,7 @@ void Model::deliver(World& w, int s, int slot, Step& step) const {
     if (l.item != kAnswers + l.to) find(Rule::kWrongReply, "");
   }
   app.last_item = l.item;
+  if (config_.proto == LLP_PROTO_X328) app.here = static_cast<std::uint8_t>(l.item + 1);
 }
 
 // ---- counters ----
@@ -297,7 +313,9 @@ void Model::audit(World& w, Step& step) const {
     equal(LLP_C_TX_BLOCKS, t.blocks_out);
     equal(LLP_C_RETRANSMISSIONS, t.again_out);
     equal(LLP_C_NAKS_SENT, t.naks_out);
-    equal(LLP_C_NAKS_RECEIVED, t.naks_in);
+    // One that breaks off counts if silence ended it.
+    most(LLP_C_NAKS_RECEIVED, c[LLP_C_NAKS_RECEIVED], t.naks_in + t.naks_cut);
+    most(LLP_C_NAKS_RECEIVED, t.naks_in, c[LLP_C_NAKS_RECEIVED]);
     equal(LLP_C_DUPLICATES, t.duplicates);
     equal(LLP_C_REPEATS, t.repeats);
     equal(LLP_C_LOST_BYTES, t.lost);
@@ -314,7 +332,8 @@ void Model::audit(World& w, Step& step) const {
     // Each refusal has one reason; an answer repeated on request has none of its own.
     std::uint64_t reasons = 0;
     for (int r = LLP_C_NAK_CHECK; r <= LLP_C_NAK_TIME; r++) reasons += c[r];
-    most(LLP_C_NAKS_SENT, reasons, c[LLP_C_NAKS_SENT]);
+    // HLLP's may wait for silence between the one and the other.
+    most(LLP_C_NAKS_SENT, reasons, c[LLP_C_NAKS_SENT] + (config_.proto == LLP_PROTO_HLLP));
   }
 }
 
@@ -337,9 +356,9 @@ Fingerprint Model::fingerprint(const World& w) const {
   }
   h.add(w.events | static_cast<std::uint64_t>(w.ghost.damage > 1) << 8 |
         static_cast<std::uint64_t>(w.ghost.forged > 0) << 16);
-  if (!config_.checked)
-    h.add(static_cast<std::uint64_t>(w.ghost.damage > 0) | static_cast<std::uint64_t>(w.ghost.silence > 0)
-                                                               << 8);
+  if (config_.proto != LLP_PROTO_X328)
+    h.add(static_cast<std::uint64_t>(w.ghost.damage > 0) |
+          static_cast<std::uint64_t>(std::min<std::uint8_t>(w.ghost.silence, 2)) << 8);
   return h.get();
 }
 
@@ -362,6 +381,9 @@ void Model::check_rest(const World& w, Step& step) const {
       step.findings.push_back({Rule::kUnfinished, s, kItems, "a received message is still open"});
     for (std::uint8_t i = 0; i < kItems; i++) {
       const Phase p = w.app[s].item[i].phase;
+      const Item& it = w.app[s].item[i];
+      if (p == Phase::kDone && w.faults + w.events == 0 && (it.failed || it.got != 1))
+        step.findings.push_back({Rule::kLost, s, i, ""});
       if (p == Phase::kTaken || p == Phase::kSent)
         step.findings.push_back({Rule::kUnfinished, s, i, "a submitted message was not reported on"});
     }

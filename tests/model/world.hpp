@@ -71,7 +71,8 @@ struct App {
   Hold hold;
   std::uint8_t open;       // a message has begun and not ended
   std::uint8_t last_item;  // taken last
-  std::uint8_t spare[3];
+  std::uint8_t here;       // 1 + the message taken in the present transmission (X3.28)
+  std::array<std::uint8_t, 2> spare;
 };
 
 // What the past allows, though the stations do not know of it.
