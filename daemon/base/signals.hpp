@@ -24,4 +24,13 @@ class BlockSignals {
   sigset_t old_{};
 };
 
+// A handler that is set for `number` no longer interrupts system calls: what is
+// being printed is printed to its end.
+inline void restart_calls(int number) noexcept {
+  struct sigaction action{};
+  if (::sigaction(number, nullptr, &action) != 0) return;
+  action.sa_flags |= SA_RESTART;
+  static_cast<void>(::sigaction(number, &action, nullptr));
+}
+
 }  // namespace llp

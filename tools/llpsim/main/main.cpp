@@ -19,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "base/signals.hpp"
 #include "config/parameters.hpp"
 #include "config/values.hpp"
 #include "io/make_stream.hpp"
@@ -259,6 +260,7 @@ int run(Options& o, const std::string& command) {
   asio::io_context io(1);
   // Before the line's name is told: whoever reads it may end us.
   asio::signal_set signals(io, SIGTERM, SIGINT);
+  for (const int number : {SIGTERM, SIGINT}) restart_calls(number);
   io::StreamOptions stream_options;
   stream_options.pool = std::make_shared<WorkerPool>();
   stream_options.lock_dir = o.lock_dir;
