@@ -50,7 +50,7 @@ struct Config {
   // The text of message @item of station @s; empty: there is none.
   const std::string& text(int s, int item) const;
   // Which message of station @s this text is; -1: none.
-  int find(int s, std::string_view text) const;
+  int find(int s, std::string_view wanted) const;
   // Both stations come to rest within this time.
   std::uint64_t rest_bound() const;
 };

@@ -175,7 +175,7 @@ void Explorer::layer(int faults, StateQueue& from, StateQueue& next) {
   StateQueue closure(model_.start());
   same_ = &closure;
   more_ = last ? nullptr : &next;
-  World w;
+  World w{};
   std::uint64_t n = 0;
   while ((!from.empty() || !closure.empty()) && !stop_) {
     if ((++n & 0x3ff) == 0 && out_of_bounds()) {

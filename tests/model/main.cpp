@@ -207,10 +207,11 @@ std::string escaped(std::string_view s) {
 
 bool write_report(const std::string& path, const std::vector<Config>& all, const std::vector<Outcome>& done) {
   std::ofstream f(path);
-  f << "<?xml version=\"1.0\"?>\n<testsuite name=\"model\" tests=\"" << all.size() << "\">\n";
+  f << R"(<?xml version="1.0"?>)" << "\n" << R"(<testsuite name="model" tests=")" << all.size() << "\">\n";
   for (std::size_t i = 0; i < all.size(); i++) {
-    f << "  <testcase classname=\"model\" name=\"" << all[i].name << "\" time=\"" << done[i].seconds << "\">";
-    if (!done[i].failure.empty()) f << "<failure message=\"" << escaped(done[i].failure) << "\"/>";
+    f << R"(  <testcase classname="model" name=")" << all[i].name << R"(" time=")" << done[i].seconds
+      << "\">";
+    if (!done[i].failure.empty()) f << R"(<failure message=")" << escaped(done[i].failure) << R"("/>)";
     f << "</testcase>\n";
   }
   f << "</testsuite>\n";

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "calls.hpp"
 #include "classes.hpp"
@@ -21,7 +22,7 @@ std::uint8_t more(std::uint8_t n) { return n < 3 ? n + 1 : n; }
 
 }  // namespace
 
-Model::Model(const Config& config) : config_(config) {
+Model::Model(Config config) : config_(std::move(config)) {
   std::memset(&start_, 0, sizeof(start_));
   start_.now = kEpoch;
   Step step;

@@ -64,7 +64,7 @@ struct Step {
 
 class Model {
  public:
-  explicit Model(const Config& config);
+  explicit Model(Config config);
 
   const Config& config() const { return config_; }
   const World& start() const { return start_; }
@@ -76,7 +76,7 @@ class Model {
   // Every action that is possible, with the state it leads to. Faults if @faults.
   // Sink: void(const Action&, World&, Step&).
   template <typename Sink>
-  void successors(const World& w, Which which, bool faults, Sink&& sink) const;
+  void successors(const World& w, Which which, bool faults, Sink sink) const;
 
   Fingerprint fingerprint(const World& w) const;
   // Nothing happens any more by itself. What is wrong with that goes to @step.

@@ -12,7 +12,7 @@
 // happens before it has handed out all of it is an action with tx.
 #pragma once
 
-#include "model.hpp"
+#include "model.hpp"  // NOLINT(misc-header-include-cycle): the body of its templates
 
 namespace llp::model {
 
@@ -39,7 +39,7 @@ void Model::attempt(const World& w, const Action& a, Sink& sink) const {
 }
 
 template <typename Sink>
-void Model::successors(const World& w, Which which, bool faults, Sink&& sink) const {
+void Model::successors(const World& w, Which which, bool faults, Sink sink) const {
   const bool all = which == Which::kAll;
   const bool events_left = all && w.events < config_.events;
   // With a progress search, variants of an action are events: leave them out.

@@ -18,7 +18,7 @@ inline constexpr int kInbox = 4;
 
 // The moment that every stored state calls now: states differ by what is left
 // of their timers, not by when they are.
-inline constexpr std::uint64_t kEpoch = 1'000'000 * 1000 * kMs;
+inline constexpr std::uint64_t kEpoch = 1'000'000'000 * kMs;
 
 // A character takes a nanosecond: bytes and ends of transmission have an order
 // among themselves, and no byte takes as long as a timer. When nothing is on
