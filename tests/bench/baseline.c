@@ -16,7 +16,7 @@ size_t baseline_find_copy(uint8_t* dst, const uint8_t* src, size_t n, uint8_t b1
   size_t i = 0;
 
   for (; n - i >= 8; i += 8) {
-    uint64_t w;
+    uint64_t w = 0;
 
     __builtin_memcpy(&w, src + i, sizeof(w));
     if (has_zero(w ^ (ONES * b1)) | has_zero(w ^ (ONES * b2))) break;
@@ -31,7 +31,7 @@ uint8_t baseline_xor_copy(uint8_t* dst, const uint8_t* src, size_t n) {
   size_t i = 0;
 
   for (; n - i >= 8; i += 8) {
-    uint64_t w;
+    uint64_t w = 0;
 
     __builtin_memcpy(&w, src + i, sizeof(w));
     __builtin_memcpy(dst + i, &w, sizeof(w));

@@ -42,7 +42,7 @@ const std::vector<Subject> kSubjects = {
 const std::size_t kSizes[] = {500, 2000, 90000, 1 << 20};
 
 llp_params params_of(const Subject& s) {
-  llp_params p;
+  llp_params p{};
   llp_params_default(&p, s.proto);
   for (const auto& [name, value] : s.settings)
     if (llp_params_set(&p, s.proto, name, value)) std::abort();
@@ -77,7 +77,7 @@ void decode(benchmark::State& state, const Subject& s, std::size_t size) {
   const Bytes text = bench::oru(size);
   const Conversation c = record(s, text);
   bench::Station station(s.proto, params_of(s), text.size() + 200000);
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     for (const auto& piece : c.out) {
       station.feed(piece);
       station.drain();
@@ -93,7 +93,7 @@ void encode(benchmark::State& state, const Subject& s, std::size_t size) {
   const Bytes text = bench::oru(size);
   const Conversation c = record(s, text);
   bench::Station station(s.proto, params_of(s), 1 << 12);
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     station.submit(text);
     for (const auto& piece : c.back) {
       benchmark::DoNotOptimize(station.pull().data());
@@ -114,7 +114,7 @@ void encode(benchmark::State& state, const Subject& s, std::size_t size) {
 void baseline(benchmark::State& state, const std::string& kind, std::size_t size) {
   const Bytes text = bench::oru(size);
   Bytes to(size);
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     benchmark::DoNotOptimize(text.data());
     if (kind == "find+copy")
       benchmark::DoNotOptimize(baseline_find_copy(to.data(), text.data(), size, 0x0b, 0x1c));
