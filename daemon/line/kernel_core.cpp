@@ -307,16 +307,17 @@ std::expected<void, int> KernelCore::submit(Exchange& exchange) {
 
 void KernelCore::send_request() {
   while (up_ && !exchange_ && !requests_.empty()) {
+    const std::shared_ptr<OutgoingMessage> item = requests_.front();
     auto exchange = std::make_shared<Exchange>();
-    exchange->item = requests_.front();
+    exchange->item = item;
     const auto written = submit(*exchange);
     if (!written && written.error() == EAGAIN) return look_again(kLook);
     requests_.pop_front();
     if (!written) {
-      finish(exchange->item, not_sent(cause_of_errno(static_cast<std::uint32_t>(written.error()))));
+      finish(item, not_sent(cause_of_errno(static_cast<std::uint32_t>(written.error()))));
       continue;
     }
-    exchange->item->state = OutgoingMessage::State::submitted;
+    item->state = OutgoingMessage::State::submitted;
     exchange_ = exchange;
     asio::co_spawn(executor_, exchange_loop(shared_from_this(), exchange), asio::detached);
   }

@@ -45,7 +45,7 @@ class Pieces {
 
  private:
   View input_;
-  std::size_t start_[kMost + 1];
+  std::size_t start_[kMost + 1] = {};
   std::size_t count_ = 0;
 };
 

@@ -98,9 +98,6 @@ class Station {
  public:
   static constexpr std::uint32_t kIds = 64;
 
-  Station(const Station&) = delete;
-  Station& operator=(const Station&) = delete;
-
   void run(Script& s) {
     while (s.more()) {
       step(s);
@@ -204,6 +201,8 @@ class Station {
 
  private:
   friend Derived;
+  Station(const Station&) = delete;
+  Station& operator=(const Station&) = delete;
   Station(llp_protocol proto, const llp_params& p, std::uint32_t cap, std::uint8_t pieces)
       : proto_(proto),
         p_(p),

@@ -172,8 +172,8 @@ void Explorer::expand(const World& w, std::uint32_t entry, std::uint32_t depth, 
 // All states with so many faults. Seeds, in order of depth, are in @from.
 void Explorer::layer(int faults, StateQueue& from, StateQueue& next) {
   const bool last = faults == model_.config().faults;
-  StateQueue closure(model_.start());
-  same_ = &closure;
+  same_ = std::make_unique<StateQueue>(model_.start());
+  StateQueue& closure = *same_;
   more_ = last ? nullptr : &next;
   World w{};
   std::uint64_t n = 0;
@@ -205,7 +205,8 @@ Report Explorer::run() {
     (void)out_of_bounds();
     if (!stop_) report_.frontier = next->size();
     from = std::move(next);
-    same_ = more_ = nullptr;
+    same_.reset();
+    more_ = nullptr;
   }
   report_.states = seen_.size();
   report_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();

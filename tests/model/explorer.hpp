@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -69,8 +70,8 @@ class Explorer {
   const std::uint64_t bound_ms_;
   Report report_;
   SeenSet seen_;
-  StateQueue* same_ = nullptr;  // states with as many faults
-  StateQueue* more_ = nullptr;  // states with one more; null: not to be kept
+  std::unique_ptr<StateQueue> same_;  // states with as many faults
+  StateQueue* more_ = nullptr;        // states with one more; null: not to be kept
   bool stop_ = false;
   bool excused_only_ = true;  // of the findings judged last
   std::chrono::steady_clock::time_point begin_;

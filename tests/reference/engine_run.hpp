@@ -4,6 +4,7 @@
 // against a reference decoder's. Who includes this links the engine.
 #pragma once
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -22,9 +23,10 @@ namespace llp::reference {
 struct Drive {
   llp_protocol protocol = LLP_PROTO_X328;
   llp_params params{};
-  bool ready = true;                   // takes messages
-  llp_decision verdict = LLP_ACCEPT;   // on each message, at once
-  std::optional<std::string> reply{};  // sent as the reply to each message; verdict is then LLP_ACCEPT_ANSWER
+  bool ready = true;                  // takes messages
+  llp_decision verdict = LLP_ACCEPT;  // on each message, at once
+  std::optional<std::string> reply =
+      std::nullopt;  // sent as the reply to each message; verdict is then LLP_ACCEPT_ANSWER
   // Bytes given to the engine in one call, at most. What it has to say goes out
   // between calls: where answers are not to pile up, 1.
   std::size_t part = 65536;
@@ -147,7 +149,7 @@ class EngineRun {
     const std::uint64_t until = now_ + (s == Silence::brief ? kBrief : kLasting);
     unsigned guard = 0;
     while (llp_deadline(e_.get()) <= until) {
-      if (now_ < llp_deadline(e_.get())) now_ = llp_deadline(e_.get());
+      now_ = std::max<std::uint64_t>(now_, llp_deadline(e_.get()));
       llp_io io = lend();
       llp_timeout(e_.get(), &io);
       after();

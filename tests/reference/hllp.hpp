@@ -17,8 +17,8 @@ namespace llp::reference::hllp {
 
 // What the application makes of a message, at once. An empty one has no answer.
 struct Station {
-  bool refuse = false;                 // it fails: N block with reason G
-  std::optional<std::string> reply{};  // else: this, or nothing
+  bool refuse = false;                              // it fails: N block with reason G
+  std::optional<std::string> reply = std::nullopt;  // else: this, or nothing
 };
 
 // Options that change how bytes are read or answered, of @p: sb, eb_char, vv,

@@ -17,7 +17,7 @@ namespace llp::reference::mllp {
 struct Station {
   bool refuse = false;  // it cannot be stored: release 2 commit NAK
   // Release 1: else this, or nothing.
-  std::optional<std::string> reply{};
+  std::optional<std::string> reply = std::nullopt;
 };
 
 // Options that change how bytes are read or answered, of @p: release, sb,
