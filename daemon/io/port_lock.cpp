@@ -31,7 +31,10 @@ pid_t read_pid(int fd) {
   char text[64] = {};
   const ssize_t n = ::pread(fd, text, sizeof text - 1, 0);
   if (n <= 0) return 0;
-  const std::string_view view(text, static_cast<std::size_t>(n));
+  // Four bytes with a last one of 0 are a number: no process has one so large
+  // that it were not, though its lowest bytes may look like digits.
+  const bool number = n == sizeof(std::int32_t) && text[n - 1] == 0;
+  const std::string_view view(text, number ? 0 : static_cast<std::size_t>(n));
   const std::size_t first = view.find_first_of(kDigits);
   if (first != view.npos && view.substr(0, first).find_first_not_of(' ') == view.npos) {
     pid_t pid = 0;

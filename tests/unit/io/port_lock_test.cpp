@@ -111,6 +111,15 @@ TEST_F(PortLockTest, FormsOfStaleFiles) {
   }
 }
 
+// A number in four bytes may begin with what looks like a digit: here that of process 1.
+TEST_F(PortLockTest, ABinaryFileIsNotReadAsText) {
+  std::int32_t number = 0x3a31;
+  while (::kill(number, 0) == 0 || errno != ESRCH) number += 0x100;
+  leave(std::string(reinterpret_cast<const char*>(&number), sizeof number));
+  const auto lock = take();
+  ASSERT_TRUE(lock) << lock.error().message;
+}
+
 TEST_F(PortLockTest, FormsOfLiveFiles) {
   const std::int32_t one = 1;
   for (const std::string& content :
