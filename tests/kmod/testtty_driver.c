@@ -5,6 +5,7 @@
  * and DSR of the other; DCD is what the control says, at first on.
  */
 #include <linux/module.h>
+#include <linux/poll.h>
 #include <linux/slab.h>
 #include <linux/tty_driver.h>
 
@@ -115,6 +116,8 @@ static void lt_hangup(struct tty_struct *tty)
 	if (now == tty)
 		tty_port_hangup(tty->port);
 	tty_kref_put(now);
+	/* Who waits for output to leave looks again: there is none any more. */
+	wake_up_interruptible_poll(&tty->write_wait, EPOLLOUT);
 }
 
 static lt_written_t lt_write(struct tty_struct *tty, const u8 *bytes, lt_count_t count)
@@ -129,6 +132,9 @@ static unsigned int lt_write_room(struct tty_struct *tty)
 
 static unsigned int lt_chars_in_buffer(struct tty_struct *tty)
 {
+	/* After a hang-up the port may be somebody else's. */
+	if (READ_ONCE(tty->port->tty) != tty)
+		return 0;
 	return lt_line_queued(lt_of(tty));
 }
 
