@@ -64,7 +64,6 @@ static int do_file(struct llp_file *f, union llp_arg *a)
 		a->file.flags |= f->unready ? LLP_FILE_UNREADY : 0;
 	}
 	a->file.flags |= f->expecting ? LLP_FILE_EXPECTS : 0;
-	a->file.flags |= llp_send_withdrawable(f) ? LLP_FILE_WITHDRAWABLE : 0;
 	a->file.flags |= llp_send_can_withdraw(f) ? LLP_FILE_WITHDRAWABLE : 0;
 	a->file.last_write = f->last_write;
 	a->file.last_read = f->last.id;

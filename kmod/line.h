@@ -290,7 +290,6 @@ void llp_send_fail_queued(struct llp_line *l);
 void llp_send_close(struct llp_file *f);
 bool llp_send_room(const struct llp_line *l, u32 len);
 u32 llp_send_waiting(struct llp_file *f);
-bool llp_send_withdrawable(struct llp_file *f);
 bool llp_send_can_withdraw(struct llp_file *f);
 
 /* note.c: results and notifications */

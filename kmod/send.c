@@ -465,18 +465,3 @@ bool llp_send_can_withdraw(struct llp_file *f)
 						    llp_can_withdraw(&l->engine, o->id));
 	return false;
 }
-
-/* Whether what @f wrote last waits, and no block of it is on the wire. */
-bool llp_send_withdrawable(struct llp_file *f)
-{
-	struct llp_line *l = f->line;
-	struct list_head *const queues[] = { &l->answers, &l->requests, &l->sending };
-	struct llp_out *o;
-	u32 i;
-
-	for (i = 0; i < ARRAY_SIZE(queues); i++)
-		list_for_each_entry(o, queues[i], node)
-			if (o->file == f && o->id == f->last_write && !o->sent)
-				return !o->submitted || llp_can_withdraw(&l->engine, o->id);
-	return false;
-}
