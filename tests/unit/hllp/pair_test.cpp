@@ -4,6 +4,7 @@
 // fixed seeds. What HLLP promises, and no more: damage that the check sees
 // leads to a message that is whole, in order and once, or its sender is told.
 #include "hllp/hllp_fixture.hpp"
+#include "support/wire.hpp"
 
 namespace llp::test::hllp {
 namespace {

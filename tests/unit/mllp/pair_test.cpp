@@ -5,6 +5,7 @@
 // loses or mixes messages because of these; release 1 promises nothing, so it
 // is only asked to carry messages over a clean line.
 #include "mllp/mllp_fixture.hpp"
+#include "support/wire.hpp"
 
 namespace llp::test::mllp {
 namespace {

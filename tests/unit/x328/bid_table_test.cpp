@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Establishment: every row of the state table for IDLE, BID and CONT.
+#include "support/wire.hpp"
 #include "x328_test.hpp"
 
 namespace llp::test::x328 {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What the options change, headings, prefixes, how messages are cut, limits.
+#include "support/wire.hpp"
 #include "x328_test.hpp"
 
 namespace llp::test::x328 {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // How the bytes are cut into calls makes no difference; line flags at every
 // position; one byte damaged at every position.
+#include "support/wire.hpp"
 #include "x328_test.hpp"
 
 namespace llp::test::x328 {

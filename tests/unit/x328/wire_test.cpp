@@ -7,6 +7,8 @@
 // reported. Damage is one byte at a time with a line's length between, which
 // the block check always sees; the slave's answers carry no check, so in them
 // bytes are lost or get a line flag, but do not turn into other answers.
+#include "support/wire.hpp"
+
 #include <ostream>
 #include <set>
 
