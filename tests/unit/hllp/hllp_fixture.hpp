@@ -16,6 +16,11 @@ namespace llp::test::hllp {
 
 using Options = std::initializer_list<std::pair<const char*, const char*>>;
 
+inline const std::string kSb = "\x0b", kEb = "\x1c";  // the marks, unless set
+
+// kM's block with a wrong checksum.
+inline const std::string kBad = raw('D', 23, kM, kBadXorTrailer);
+
 inline llp_params with(Options options, std::uint32_t char_time = 0) {
   llp_params p = default_params(LLP_PROTO_HLLP);
   p.char_time = char_time;
