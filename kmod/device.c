@@ -116,7 +116,10 @@ struct llp_line *llp_line_new(struct tty_struct *tty)
 	l->dev.class = &llp_class;
 	l->dev.release = llp_dev_release;
 	l->dev.devt = MKDEV(MAJOR(llp_base), number);
-	l->dev.parent = tty->dev;	/* the slave of a pty has none */
+	/*
+	 * No parent: some drivers take their ttys' devices away before they
+	 * hang up (serial_core), and what hung below would go with them.
+	 */
 	cdev_init(&l->cdev, &llp_fops);
 	l->cdev.owner = THIS_MODULE;
 	return l;

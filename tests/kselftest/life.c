@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 // A line's end, however it comes, with everything under way: nobody sleeps on,
 // and nothing is left.
+#include <limits.h>
 #include <pthread.h>
 
 #include "line.h"
@@ -118,6 +119,63 @@ TEST_F(life, is_fresh_when_attached_again) {
   EXPECT_EQ(4, write(self->line[A], "text", 4)) { TH_LOG("%s", strerror(errno)); }
   ASSERT_EQ(0, pthread_join(thread, NULL));
   EXPECT_EQ(4, reader.result);
+}
+
+// The PCI device of a tty, and the directory of its driver; false: it has none.
+static bool pci_device(const char* tty, char device[PATH_MAX], char driver[PATH_MAX]) {
+  char path[PATH_MAX + 16];
+  snprintf(path, sizeof path, "/sys/class/tty/%s/device", tty);
+  bool found = false;
+  for (char* at = realpath(path, device); at && !found && (at = strrchr(device, '/')) != device;) {
+    snprintf(path, sizeof path, "%s/subsystem", device);
+    char* bus = realpath(path, driver) ? strrchr(driver, '/') : NULL;
+    found = bus && strcmp(bus, "/pci") == 0;
+    if (!found) {
+      *at = 0;
+    }
+  }
+  snprintf(path, sizeof path, "%s/driver", device);
+  return found && realpath(path, driver) != NULL;
+}
+
+// Writes the device's name into a file of its driver; 0, or errno.
+static int tell_driver(const char* driver, const char* file, const char* device) {
+  char path[PATH_MAX + 16];
+  const char* name = strrchr(device, '/') + 1;
+  snprintf(path, sizeof path, "%s/%s", driver, file);
+  int control = open(path, O_WRONLY | O_CLOEXEC);
+  int failed = control >= 0 && write(control, name, strlen(name)) > 0 ? 0 : errno;
+  close(control);
+  return failed;
+}
+
+// What serial_core does with a card that is pulled: the tty's device goes before the tty is hung up. The old
+// file stays open, as that of an attach helper may: who opens the tty that came back gets the same tty.
+TEST(ends_with_the_card_of_its_port) {
+  char device[PATH_MAX];
+  char driver[PATH_MAX];
+  char path[32];
+  int tty[2] = {-1, -1};
+  ASSERT_TRUE(pci_device("ttyS2", device, driver));
+  for (int i = 0; i < 2; i++) {
+    struct call reader = {0};
+    pthread_t thread;
+    ASSERT_TRUE(EVENTUALLY((tty[i] = open("/dev/ttyS2", O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC)) >= 0));
+    ASSERT_EQ(0, tty_raw(tty[i]));
+    ASSERT_EQ(0, line_attach(tty[i]));
+    ASSERT_TRUE(line_path(tty[i], path));
+    reader.line = line_open(tty[i], 0);
+    ASSERT_EQ(0, ioctl(reader.line, LLP_IOC_UP));
+    ASSERT_EQ(0, pthread_create(&thread, NULL, read_one, &reader));
+    ASSERT_EQ(0, tell_driver(driver, "unbind", device));
+    ASSERT_EQ(0, pthread_join(thread, NULL));
+    EXPECT_EQ(0, reader.result);
+    EXPECT_EQ(-1, access(path, F_OK));
+    close(reader.line);
+    ASSERT_EQ(0, tell_driver(driver, "bind", device));
+  }
+  close(tty[0]);
+  close(tty[1]);
 }
 
 // ---- everything at once

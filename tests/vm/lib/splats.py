@@ -10,7 +10,7 @@ SPLAT = re.compile(
     r"Oops|Kernel panic|general protection|refcount_t|possible (circular|recursive|irq|deadlock)|inconsistent lock|"
     r"suspicious RCU|unreferenced object|sleeping function|scheduling while atomic|kmemleak: [1-9]|"
     r"list_(add|del) corruption|invalid wait|soft lockup|hard LOCKUP|self-detected stall|detected stalls|"
-    r"double fault|bad page|Bad page|nobody cared|sysfs: cannot create duplicate|tty_port: .*not released|"
+    r"double fault|bad page|Bad page|nobody cared|sysfs: cannot create duplicate|kobject_add_internal failed|tty_port: .*not released|"
     r"tty->count|Trying to free already-free|stack-protector")
 # Bits of /proc/sys/kernel/tainted that a flood of other lines cannot hide.
 TAINT = {4: "machine check", 5: "bad page", 7: "the kernel died", 9: "a warning", 14: "soft lockup"}
