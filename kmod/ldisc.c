@@ -30,7 +30,10 @@ static int llp_tty_open(struct tty_struct *tty)
 	l->was_exclusive = test_and_set_bit(TTY_EXCLUSIVE, &tty->flags);
 	tty->disc_data = l;
 	tty->receive_room = 65536;
+	mutex_lock(&l->lock);
+	llp_line_termios(l);
 	up = llp_line_preset(l);
+	mutex_unlock(&l->lock);
 	err = llp_line_publish(l);
 	if (!err) {
 		mutex_lock(&l->lock);

@@ -59,7 +59,6 @@ int llp_line_up(struct llp_line *l, const char **why)
 	*why = llp_params_check(&l->params, l->protocol);
 	if (*why)
 		return -EINVAL;
-	llp_line_termios(l);
 	l->params.char_time = l->char_time;
 	l->params.flow = l->flow;
 	l->engine_flow = l->flow;

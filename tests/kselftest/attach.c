@@ -102,7 +102,12 @@ TEST_F(attach, line_is_down_silent_and_told) {
 
 TEST_F(attach, bit_rate_follows_termios) {
   struct llp_ioc_info info;
+  ASSERT_EQ(0, tty_modes(self->a, INPCK, CLOCAL, B19200));
   ASSERT_EQ(0, line_attach(self->a));
+  ASSERT_EQ(0, ioctl(self->a, LLP_IOC_INFO, &info));
+  EXPECT_EQ(19200, info.speed);
+  EXPECT_LE(10 * 1000000000LL / 19200 - 1, info.char_time);
+  EXPECT_GE(10 * 1000000000LL / 19200 + 1, info.char_time);
   ASSERT_EQ(0, tty_modes(self->a, INPCK, CLOCAL | PARENB, B9600));
   ASSERT_EQ(0, ioctl(self->a, LLP_IOC_INFO, &info));
   EXPECT_EQ(9600, info.speed);
