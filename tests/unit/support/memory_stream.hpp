@@ -194,8 +194,12 @@ class MemoryLine : public std::enable_shared_from_this<MemoryLine> {
       s.free = std::max(s.free, self->clock_->now()) + static_cast<std::uint64_t>(self->char_time.count());
       self->sent[side].push_back(static_cast<char>(c));
       const std::uint64_t index = s.index++;
-      const auto arriving = self->fault ? self->fault(side, index, c) : std::vector<Byte>{{c, 0}};
-      for (const Byte& b : arriving) s.out.push_back({s.free + self->delay, b});
+      const std::uint64_t at = s.free + self->delay;
+      if (!self->fault) {
+        s.out.push_back({at, {c, 0}});
+        continue;
+      }
+      for (const Byte& b : self->fault(side, index, c)) s.out.push_back({at, b});
     }
     self->arm();
     self->changed_.notify();
