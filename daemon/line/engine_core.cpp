@@ -18,8 +18,6 @@ namespace {
 // taken for real.
 constexpr unsigned kTurns = 4;
 
-SendResult not_sent(llp_cause cause) { return SendResult{cause, LLP_OUT_NOT_SENT}; }
-
 llp_cause cause_of(int err) {
   switch (err) {
     case -EMSGSIZE: return LLP_CAUSE_TOO_LONG;
@@ -28,67 +26,30 @@ llp_cause cause_of(int err) {
   }
 }
 
-std::uint64_t after(std::uint64_t now, std::chrono::nanoseconds time) {
-  return now + static_cast<std::uint64_t>(std::max(time, std::chrono::nanoseconds(0)).count());
-}
-
 }  // namespace
 
 EngineCore::EngineCore(asio::any_io_executor executor, std::unique_ptr<io::ByteStream> stream,
                        llp_protocol protocol, const llp_params& params, EngineLineOptions options, Logger log)
-    : executor_(std::move(executor)),
+    : LineCore(std::move(executor), options.clock),
       stream_(std::move(stream)),
       options_(std::move(options)),
       log_(std::move(log)),
-      clock_(options_.clock ? options_.clock : steady_clock()),
       shell_(protocol, params, clock_, *this),
-      reader_(executor_),
-      begin_(executor_),
-      fates_(executor_),
-      resume_(executor_),
       writer_(executor_),
-      drainer_(executor_),
-      rested_(executor_),
-      opened_(executor_) {
+      drainer_(executor_) {
   alarm_ = clock_->make_alarm(executor_, [this] { alarm_due(); });
 }
 
 // ---- calls ----
 
 asio::awaitable<Result<void>> EngineCore::start(Self self) {
-  if (self->closed_) co_return fail(Errc::cancelled, self->describe() + " was closed");
+  if (self->closed_) co_return std::unexpected(self->was_closed());
   asio::co_spawn(self->executor_, write_loop(self), asio::detached);
   asio::co_spawn(self->executor_, drain_loop(self), asio::detached);
   asio::co_spawn(self->executor_, connection_loop(self), asio::detached);
   // A line that we make waits for its other end: nothing more can be learned.
   const bool ours = !self->stream_->local_name().empty();
-  auto patience = self->clock_->make_alarm(self->executor_, [core = self.get()] {
-    core->start_waited_ = true;
-    core->opened_.notify();
-  });
-  patience->set(after(self->clock_->now(), ours ? std::chrono::nanoseconds(0) : self->options_.start_wait));
-  while (!self->first_open_done_ && !self->start_waited_ && !self->closed_) co_await self->opened_.wait();
-  if (self->failure_) co_return std::unexpected(*self->failure_);
-  if (self->closed_) co_return fail(Errc::cancelled, self->describe() + " was closed");
-  self->started_ = true;
-  co_return Result<void>();
-}
-
-asio::awaitable<Result<Message>> EngineCore::read(Self self) {
-  while (self->received_.count() == 0 && !self->closed_) co_await self->reader_.wait();
-  if (self->closed_) {
-    if (self->failure_) co_return std::unexpected(*self->failure_);
-    co_return fail(Errc::cancelled, self->describe() + " was closed");
-  }
-  auto message = self->received_.take();
-  self->settle();
-  co_return std::move(*message);
-}
-
-asio::awaitable<bool> EngineCore::begin(Self self) {
-  while (self->begins_ == self->begins_seen_ && !self->closed_) co_await self->begin_.wait();
-  self->begins_seen_ = self->begins_;
-  co_return !self->closed_;
+  co_return co_await first_opening(self, ours ? std::chrono::nanoseconds(0) : self->options_.start_wait);
 }
 
 asio::awaitable<void> EngineCore::received(Self self) {
@@ -97,11 +58,6 @@ asio::awaitable<void> EngineCore::received(Self self) {
 
 asio::awaitable<void> EngineCore::rest(Self self) {
   while (!self->idle() && !self->closed_) co_await self->rested_.wait();
-}
-
-asio::awaitable<Fate> EngineCore::fate(Self self, MessageId id) {
-  while (!self->received_.fate(id)) co_await self->fates_.wait();
-  co_return *self->received_.fate(id);
 }
 
 llp_settled EngineCore::verdict(MessageId id, llp_decision decision) {
@@ -118,8 +74,7 @@ llp_settled EngineCore::verdict(MessageId id, llp_decision decision) {
 }
 
 Result<std::shared_ptr<Outgoing>> EngineCore::send(Bytes text, Kind kind, llp_expect expect) {
-  if (closed_ || (stopping_ && kind == Kind::request))
-    return fail(Errc::cancelled, describe() + " was closed");
+  if (closed_ || (stopping_ && kind == Kind::request)) return std::unexpected(was_closed());
   if (answers_.size() + requests_.size() >= options_.max_queued) {
     return fail(Errc::busy, "too many messages wait for the line");
   }
@@ -139,7 +94,7 @@ Result<std::shared_ptr<Outgoing>> EngineCore::send(Bytes text, Kind kind, llp_ex
     item->expires = clock_->now() + reconnect_limit();
   }
   outgoing_.emplace(item->id(), item);
-  (kind == Kind::answer ? answers_ : requests_).push_back(item);
+  queue_of(kind).push_back(item);
   settle();
   return item;
 }
@@ -169,7 +124,7 @@ bool EngineCore::idle() const {
 void EngineCore::abort_outgoing(OutgoingMessage& item) noexcept {
   const auto held = item.shared_from_this();
   if (item.state == OutgoingMessage::State::queued) {
-    std::erase(item.kind() == Kind::answer ? answers_ : requests_, held);
+    std::erase(queue_of(item.kind()), held);
     finish(held, not_sent(LLP_CAUSE_ABORTED));
   } else if (!closed_) {
     shell_.abort(item.id());
@@ -220,9 +175,15 @@ void EngineCore::close() {
   serving_.clear();
   alarm_->set(LLP_NEVER);
   stream_->close();
-  for (Signal* signal : {&reader_, &begin_, &fates_, &resume_, &writer_, &drainer_, &rested_, &opened_}) {
-    signal->notify();
-  }
+  wake_all();
+  writer_.notify();
+  drainer_.notify();
+}
+
+const std::array<std::uint64_t, LLP_C__N>& EngineCore::counters() const {
+  const auto& count = shell_.engine().count;
+  std::copy(std::begin(count), std::end(count), counters_.begin());
+  return counters_;
 }
 
 // ---- what the engine reports ----
@@ -328,7 +289,7 @@ void EngineCore::finish(const std::shared_ptr<OutgoingMessage>& item, SendResult
   item->set_done(result);
 }
 
-void EngineCore::fail_queued(std::deque<std::shared_ptr<OutgoingMessage>>& queue, SendResult result) {
+void EngineCore::fail_queued(Queue& queue, SendResult result) {
   const auto items = std::exchange(queue, {});
   for (const auto& item : items) finish(item, result);
 }
@@ -346,7 +307,7 @@ void EngineCore::pump() {
     const int err =
         shell_.submit(item->id(), static_cast<std::uint32_t>(item->text().size()), item->submit_flags());
     if (err == -EBUSY) return;
-    (item->kind() == Kind::answer ? answers_ : requests_).pop_front();
+    queue_of(item->kind()).pop_front();
     if (err == 0) {
       if (item->state == OutgoingMessage::State::queued) item->state = OutgoingMessage::State::submitted;
       item->expires = LLP_NEVER;

@@ -18,14 +18,12 @@
 
 #include "line/engine_line.hpp"
 #include "line/engine_shell.hpp"
-#include "line/outgoing.hpp"
-#include "line/received.hpp"
-#include "line/signal.hpp"
+#include "line/line_core.hpp"
 
 namespace llp::line {
 
 class EngineCore final : public EngineShell::Sink,
-                         public OutgoingOwner,
+                         public LineCore,
                          public std::enable_shared_from_this<EngineCore> {
  public:
   EngineCore(asio::any_io_executor executor, std::unique_ptr<io::ByteStream> stream, llp_protocol protocol,
@@ -33,11 +31,8 @@ class EngineCore final : public EngineShell::Sink,
 
   using Self = std::shared_ptr<EngineCore>;
   static asio::awaitable<Result<void>> start(Self self);
-  static asio::awaitable<Result<Message>> read(Self self);
-  static asio::awaitable<bool> begin(Self self);
   static asio::awaitable<void> received(Self self);
   static asio::awaitable<void> rest(Self self);
-  static asio::awaitable<Fate> fate(Self self, MessageId id);
   static asio::awaitable<void> stop(Self self);
 
   llp_settled verdict(MessageId id, llp_decision decision);
@@ -47,10 +42,11 @@ class EngineCore final : public EngineShell::Sink,
   void disconnect();
   void close();
 
-  [[nodiscard]] bool connected() const noexcept { return up_; }
   [[nodiscard]] bool idle() const;
-  [[nodiscard]] const EngineShell& shell() const noexcept { return shell_; }
-  [[nodiscard]] std::string describe() const { return stream_->describe(); }
+  [[nodiscard]] const llp_params& params() const noexcept { return shell_.params(); }
+  [[nodiscard]] llp_protocol protocol() const noexcept { return shell_.protocol(); }
+  [[nodiscard]] const std::array<std::uint64_t, LLP_C__N>& counters() const;
+  [[nodiscard]] std::string describe() const override { return stream_->describe(); }
 
  private:
   // EngineShell::Sink
@@ -60,7 +56,6 @@ class EngineCore final : public EngineShell::Sink,
   // OutgoingOwner
   void abort_outgoing(OutgoingMessage& item) noexcept override;
   bool can_withdraw_outgoing(const OutgoingMessage& item) const noexcept override;
-  void reply_taken() noexcept override { settle(); }
 
   static asio::awaitable<void> connection_loop(Self self);
   static asio::awaitable<Error> read_loop(Self self);
@@ -73,12 +68,12 @@ class EngineCore final : public EngineShell::Sink,
   void went_down(const Error& why);
   void failed(Error error);
 
-  void settle();
+  void settle() override;
   void update_ready();
   void pump();
   [[nodiscard]] std::shared_ptr<OutgoingMessage> next_to_send() const;
   void finish(const std::shared_ptr<OutgoingMessage>& item, SendResult result);
-  void fail_queued(std::deque<std::shared_ptr<OutgoingMessage>>& queue, SendResult result);
+  void fail_queued(Queue& queue, SendResult result);
   void flush_disconnect();
   void drop_connection();
   void set_alarm();
@@ -93,43 +88,28 @@ class EngineCore final : public EngineShell::Sink,
   void answered(OutgoingMessage& item);
   void not_serving(MessageId id);
 
-  asio::any_io_executor executor_;
   std::unique_ptr<io::ByteStream> stream_;
   EngineLineOptions options_;
   Logger log_;
-  std::shared_ptr<Clock> clock_;
   EngineShell shell_;
   std::unique_ptr<Alarm> alarm_;
 
-  Received received_;
   struct Served {
     MessageId id;
     bool answering;
   };
   std::deque<Served> serving_;  // HLLP, MLLP 1: not answered yet, oldest first
-  std::map<MessageId, std::shared_ptr<OutgoingMessage>> outgoing_;   // all that are not done
-  std::deque<std::shared_ptr<OutgoingMessage>> answers_, requests_;  // not submitted yet
-  MessageId next_id_ = 0;
-  MessageId arriving_ = 0;  // begun, not ended; 0: none
-  std::uint64_t begins_ = 0, begins_seen_ = 0;
+  std::map<MessageId, std::shared_ptr<OutgoingMessage>> outgoing_;  // all that are not done
 
-  // Woken when something of theirs changed.
-  Signal reader_, begin_, fates_, resume_, writer_, drainer_, rested_, opened_;
+  Signal writer_, drainer_;
 
-  std::optional<Error> failure_;
+  mutable std::array<std::uint64_t, LLP_C__N> counters_{};
   std::uint64_t generation_ = 0;  // of the connection
   std::uint64_t writes_ = 0;
   std::uint64_t disconnect_at_ = LLP_NEVER;
   std::uint64_t final_at_ = LLP_NEVER;  // the wire is away for too long then
   std::uint64_t stop_at_ = LLP_NEVER;   // what is in progress is cut then
-  bool first_open_done_ = false;
-  bool started_ = false;  // start() has returned well
-  bool start_waited_ = false;
   bool was_up_ = false;
-  bool up_ = false;
-  bool closed_ = false;
-  bool stopping_ = false;
-  bool wants_messages_ = true;
   bool writing_ = false;
   bool write_failed_ = false;
   bool leave_ = false;    // disconnect as soon as the output is written

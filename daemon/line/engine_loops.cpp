@@ -168,50 +168,10 @@ asio::awaitable<void> EngineCore::drain_loop(Self self) {
   }
 }
 
-namespace {
-
-class EngineLine final : public Line {
- public:
-  explicit EngineLine(std::shared_ptr<EngineCore> core) : core_(std::move(core)) {}
-  ~EngineLine() override { core_->close(); }
-
-  asio::awaitable<Result<void>> start() override { return EngineCore::start(core_); }
-  asio::awaitable<Result<Message>> read() override { return EngineCore::read(core_); }
-  asio::awaitable<bool> begin() override { return EngineCore::begin(core_); }
-  llp_settled verdict(MessageId id, llp_decision decision) override { return core_->verdict(id, decision); }
-  asio::awaitable<void> received() override { return EngineCore::received(core_); }
-  asio::awaitable<void> rest() override { return EngineCore::rest(core_); }
-  asio::awaitable<Fate> fate(MessageId id) override { return EngineCore::fate(core_, id); }
-  Result<std::shared_ptr<Outgoing>> send(Bytes text, Kind kind, llp_expect expect) override {
-    return core_->send(std::move(text), kind, expect);
-  }
-  void set_ready(bool ready) override { core_->set_ready(ready); }
-  void abort_receive() noexcept override { core_->abort_receive(); }
-  bool connected() const noexcept override { return core_->connected(); }
-  bool idle() const noexcept override { return core_->idle(); }
-  void disconnect() noexcept override { core_->disconnect(); }
-  asio::awaitable<void> stop() override { return EngineCore::stop(core_); }
-  void close() noexcept override { core_->close(); }
-  const llp_params& params() const noexcept override { return core_->shell().params(); }
-  llp_protocol protocol() const noexcept override { return core_->shell().protocol(); }
-  const std::array<std::uint64_t, LLP_C__N>& counters() const noexcept override {
-    const auto& count = core_->shell().engine().count;
-    std::copy(std::begin(count), std::end(count), counters_.begin());
-    return counters_;
-  }
-  std::string describe() const override { return core_->describe(); }
-
- private:
-  std::shared_ptr<EngineCore> core_;
-  mutable std::array<std::uint64_t, LLP_C__N> counters_{};
-};
-
-}  // namespace
-
 std::unique_ptr<Line> make_engine_line(const asio::any_io_executor& executor,
                                        std::unique_ptr<io::ByteStream> stream, llp_protocol protocol,
                                        const llp_params& params, EngineLineOptions options, Logger log) {
-  return std::make_unique<EngineLine>(std::make_shared<EngineCore>(
+  return std::make_unique<CoreLine<EngineCore>>(std::make_shared<EngineCore>(
       executor, std::move(stream), protocol, params, std::move(options), std::move(log)));
 }
 

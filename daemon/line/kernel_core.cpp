@@ -20,64 +20,25 @@ namespace {
 // is over: it is looked at again after so long (ns).
 constexpr std::uint64_t kLook = 20'000'000;
 
-SendResult not_sent(llp_cause cause) { return SendResult{cause, LLP_OUT_NOT_SENT}; }
-
-std::uint64_t after(std::uint64_t now, std::chrono::nanoseconds time) {
-  return now + static_cast<std::uint64_t>(std::max(time, std::chrono::nanoseconds(0)).count());
-}
-
 }  // namespace
 
 KernelCore::KernelCore(asio::any_io_executor executor, std::unique_ptr<MessageDevice> device,
                        llp_protocol protocol, const llp_params& params, KernelLineOptions options, Logger log)
-    : executor_(std::move(executor)),
+    : LineCore(std::move(executor), options.clock),
       device_(std::move(device)),
       protocol_(protocol),
       params_(params),
       options_(std::move(options)),
-      log_(std::move(log)),
-      clock_(options_.clock ? options_.clock : steady_clock()),
-      reader_(executor_),
-      begin_(executor_),
-      fates_(executor_),
-      resume_(executor_),
-      rested_(executor_),
-      opened_(executor_) {
+      log_(std::move(log)) {
   alarm_ = clock_->make_alarm(executor_, [this] { looked(); });
 }
 
 // ---- calls ----
 
 asio::awaitable<Result<void>> KernelCore::start(Self self) {
-  if (self->closed_) co_return fail(Errc::cancelled, self->describe() + " was closed");
+  if (self->closed_) co_return std::unexpected(self->was_closed());
   asio::co_spawn(self->executor_, device_loop(self), asio::detached);
-  auto patience = self->clock_->make_alarm(self->executor_, [core = self.get()] {
-    core->start_waited_ = true;
-    core->opened_.notify();
-  });
-  patience->set(after(self->clock_->now(), self->options_.start_wait));
-  while (!self->first_open_done_ && !self->start_waited_ && !self->closed_) co_await self->opened_.wait();
-  if (self->failure_) co_return std::unexpected(*self->failure_);
-  if (self->closed_) co_return fail(Errc::cancelled, self->describe() + " was closed");
-  self->started_ = true;
-  co_return Result<void>();
-}
-
-asio::awaitable<Result<Message>> KernelCore::read(Self self) {
-  while (self->received_.count() == 0 && !self->closed_) co_await self->reader_.wait();
-  if (self->closed_) {
-    if (self->failure_) co_return std::unexpected(*self->failure_);
-    co_return fail(Errc::cancelled, self->describe() + " was closed");
-  }
-  auto message = self->received_.take();
-  self->settle();
-  co_return std::move(*message);
-}
-
-asio::awaitable<bool> KernelCore::begin(Self self) {
-  while (self->begins_ == self->begins_seen_ && !self->closed_) co_await self->begin_.wait();
-  self->begins_seen_ = self->begins_;
-  co_return !self->closed_;
+  co_return co_await first_opening(self, self->options_.start_wait);
 }
 
 asio::awaitable<void> KernelCore::received(Self self) {
@@ -93,11 +54,6 @@ asio::awaitable<void> KernelCore::rest(Self self) {
     self->look_again(kLook);
     co_await self->rested_.wait();
   }
-}
-
-asio::awaitable<Fate> KernelCore::fate(Self self, MessageId id) {
-  while (!self->received_.fate(id)) co_await self->fates_.wait();
-  co_return *self->received_.fate(id);
 }
 
 llp_settled KernelCore::verdict(MessageId id, llp_decision decision) {
@@ -125,9 +81,7 @@ llp_settled KernelCore::verdict(MessageId id, llp_decision decision) {
 }
 
 Result<std::shared_ptr<Outgoing>> KernelCore::send(Bytes text, Kind kind, llp_expect expect) {
-  if (closed_ || (stopping_ && kind == Kind::request)) {
-    return fail(Errc::cancelled, describe() + " was closed");
-  }
+  if (closed_ || (stopping_ && kind == Kind::request)) return std::unexpected(was_closed());
   if (answers_.size() + requests_.size() >= options_.max_queued) {
     return fail(Errc::busy, "too many messages wait for the line");
   }
@@ -141,7 +95,7 @@ Result<std::shared_ptr<Outgoing>> KernelCore::send(Bytes text, Kind kind, llp_ex
     item->set_done(not_sent(LLP_CAUSE_HANGUP));
     return item;
   }
-  (kind == Kind::answer ? answers_ : requests_).push_back(item);
+  queue_of(kind).push_back(item);
   settle();
   return item;
 }
@@ -175,7 +129,7 @@ bool KernelCore::idle() const {
 void KernelCore::abort_outgoing(OutgoingMessage& item) noexcept {
   const auto held = item.shared_from_this();
   if (item.state == OutgoingMessage::State::queued) {
-    std::erase(item.kind() == Kind::answer ? answers_ : requests_, held);
+    std::erase(queue_of(item.kind()), held);
     finish(held, not_sent(LLP_CAUSE_ABORTED));
   } else if (exchange_ && exchange_->item == held) {
     std::uint32_t all = 0;
@@ -238,7 +192,7 @@ void KernelCore::close() {
   if (file_) file_->close();
   file_.reset();
   device_->close();
-  for (Signal* signal : {&reader_, &begin_, &fates_, &resume_, &rested_, &opened_}) signal->notify();
+  wake_all();
 }
 
 const std::array<std::uint64_t, LLP_C__N>& KernelCore::counters() const {

@@ -22,24 +22,19 @@
 #include <string>
 
 #include "line/kernel_line.hpp"
-#include "line/outgoing.hpp"
-#include "line/received.hpp"
-#include "line/signal.hpp"
+#include "line/line_core.hpp"
 
 namespace llp::line {
 
-class KernelCore final : public OutgoingOwner, public std::enable_shared_from_this<KernelCore> {
+class KernelCore final : public LineCore, public std::enable_shared_from_this<KernelCore> {
  public:
   KernelCore(asio::any_io_executor executor, std::unique_ptr<MessageDevice> device, llp_protocol protocol,
              const llp_params& params, KernelLineOptions options, Logger log);
 
   using Self = std::shared_ptr<KernelCore>;
   static asio::awaitable<Result<void>> start(Self self);
-  static asio::awaitable<Result<Message>> read(Self self);
-  static asio::awaitable<bool> begin(Self self);
   static asio::awaitable<void> received(Self self);
   static asio::awaitable<void> rest(Self self);
-  static asio::awaitable<Fate> fate(Self self, MessageId id);
   static asio::awaitable<void> stop(Self self);
 
   llp_settled verdict(MessageId id, llp_decision decision);
@@ -49,12 +44,11 @@ class KernelCore final : public OutgoingOwner, public std::enable_shared_from_th
   void disconnect();
   void close();
 
-  [[nodiscard]] bool connected() const noexcept { return up_; }
   [[nodiscard]] bool idle() const;
   [[nodiscard]] const llp_params& params() const noexcept { return params_; }
   [[nodiscard]] llp_protocol protocol() const noexcept { return protocol_; }
   [[nodiscard]] const std::array<std::uint64_t, LLP_C__N>& counters() const;
-  [[nodiscard]] std::string describe() const { return device_->describe(); }
+  [[nodiscard]] std::string describe() const override { return device_->describe(); }
 
  private:
   // A request and the file that it was written to.
@@ -69,7 +63,6 @@ class KernelCore final : public OutgoingOwner, public std::enable_shared_from_th
   // OutgoingOwner
   void abort_outgoing(OutgoingMessage& item) noexcept override;
   bool can_withdraw_outgoing(const OutgoingMessage& item) const noexcept override;
-  void reply_taken() noexcept override { settle(); }
 
   static asio::awaitable<void> device_loop(Self self);
   static asio::awaitable<void> message_loop(Self self, std::shared_ptr<MessageFile> file);
@@ -91,7 +84,7 @@ class KernelCore final : public OutgoingOwner, public std::enable_shared_from_th
   void take_replies(const ExchangePtr& exchange);
   void over(Exchange& exchange, SendResult result);
 
-  void settle();
+  void settle() override;
   void send_answers();
   void send_request();
   // Whether the item was written; else it waits for its turn or has failed.
@@ -101,37 +94,20 @@ class KernelCore final : public OutgoingOwner, public std::enable_shared_from_th
   void look_again(std::uint64_t in_ns);
   void looked();
 
-  asio::any_io_executor executor_;
   std::unique_ptr<MessageDevice> device_;
   llp_protocol protocol_;
   llp_params params_;
   KernelLineOptions options_;
   Logger log_;
-  std::shared_ptr<Clock> clock_;
   std::unique_ptr<Alarm> alarm_;
 
   std::shared_ptr<MessageFile> file_;  // has the role; empty: no device
-  Received received_;
-  std::deque<MessageId> answering_;  // accepted, their answers are to come; oldest first
-  std::deque<std::shared_ptr<OutgoingMessage>> answers_, requests_;        // not written yet
+  std::deque<MessageId> answering_;    // accepted, their answers are to come; oldest first
   std::map<std::uint32_t, std::shared_ptr<OutgoingMessage>> answers_out_;  // by the kernel's id
   ExchangePtr exchange_;                                                   // the request under way
   std::map<MessageId, ExchangePtr> replies_;                               // who read them
-  MessageId next_id_ = 0;
-  MessageId arriving_ = 0;
-  std::uint64_t begins_ = 0, begins_seen_ = 0;
 
-  Signal reader_, begin_, fates_, resume_, rested_, opened_;
-
-  std::optional<Error> failure_;
   mutable std::array<std::uint64_t, LLP_C__N> counters_{};
-  bool first_open_done_ = false;
-  bool start_waited_ = false;
-  bool started_ = false;
-  bool up_ = false;
-  bool closed_ = false;
-  bool stopping_ = false;
-  bool wants_messages_ = true;
 };
 
 }  // namespace llp::line

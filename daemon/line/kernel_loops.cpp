@@ -259,45 +259,10 @@ void KernelCore::over(Exchange& exchange, SendResult result) {
   settle();
 }
 
-namespace {
-
-class KernelLine final : public Line {
- public:
-  explicit KernelLine(std::shared_ptr<KernelCore> core) : core_(std::move(core)) {}
-  ~KernelLine() override { core_->close(); }
-
-  asio::awaitable<Result<void>> start() override { return KernelCore::start(core_); }
-  asio::awaitable<Result<Message>> read() override { return KernelCore::read(core_); }
-  asio::awaitable<bool> begin() override { return KernelCore::begin(core_); }
-  asio::awaitable<void> received() override { return KernelCore::received(core_); }
-  asio::awaitable<void> rest() override { return KernelCore::rest(core_); }
-  asio::awaitable<Fate> fate(MessageId id) override { return KernelCore::fate(core_, id); }
-  llp_settled verdict(MessageId id, llp_decision decision) override { return core_->verdict(id, decision); }
-  Result<std::shared_ptr<Outgoing>> send(Bytes text, Kind kind, llp_expect expect) override {
-    return core_->send(std::move(text), kind, expect);
-  }
-  void set_ready(bool ready) override { core_->set_ready(ready); }
-  void abort_receive() noexcept override { core_->abort_receive(); }
-  bool connected() const noexcept override { return core_->connected(); }
-  bool idle() const noexcept override { return core_->idle(); }
-  void disconnect() noexcept override { core_->disconnect(); }
-  asio::awaitable<void> stop() override { return KernelCore::stop(core_); }
-  void close() noexcept override { core_->close(); }
-  const llp_params& params() const noexcept override { return core_->params(); }
-  llp_protocol protocol() const noexcept override { return core_->protocol(); }
-  const std::array<std::uint64_t, LLP_C__N>& counters() const noexcept override { return core_->counters(); }
-  std::string describe() const override { return core_->describe(); }
-
- private:
-  std::shared_ptr<KernelCore> core_;
-};
-
-}  // namespace
-
 std::unique_ptr<Line> make_kernel_line(const asio::any_io_executor& executor,
                                        std::unique_ptr<MessageDevice> device, llp_protocol protocol,
                                        const llp_params& params, KernelLineOptions options, Logger log) {
-  return std::make_unique<KernelLine>(std::make_shared<KernelCore>(
+  return std::make_unique<CoreLine<KernelCore>>(std::make_shared<KernelCore>(
       executor, std::move(device), protocol, params, std::move(options), std::move(log)));
 }
 
