@@ -222,7 +222,10 @@ void EngineCore::engine_event(const llp_event& event) noexcept {
       break;
     }
     case LLP_EV_LOST:
-      if (observer) observer->lost(event.len);
+      if (observer) {
+        observer->lost(event.len);
+        observer->lost_bytes({event.bytes, event.len});
+      }
       break;
     case LLP_EV_DISCONNECT:
       log_.notice("{}: connection given up: {}", stream_->describe(), llp_cause_name(cause));

@@ -82,6 +82,7 @@ class Observer {
   virtual void timer(const char* name) = 0;        // ran out
   virtual void state(const char* name) = 0;
   virtual void lost(std::size_t bytes) = 0;                       // bytes outside frames
+  virtual void lost_bytes(std::span<const std::uint8_t>) {}       // the same bytes, for who shows them
   virtual void connection(bool up, const std::string& what) = 0;  // line came, line went
   virtual void raw(bool out, std::span<const std::uint8_t> bytes) = 0;
 };
