@@ -140,6 +140,15 @@ inline void make_piece(Random& random, Bytes& out, std::string_view controls) {
   }
 }
 
+// The grammar of a target whose frames have these bytes.
+template <const std::string_view& Controls>
+const Grammar& stream_grammar() {
+  static constexpr Grammar kGrammar{.header = kHeader,
+                                    .piece = stream_piece,
+                                    .make = [](Random& r, Bytes& out) { make_piece(r, out, Controls); }};
+  return kGrammar;
+}
+
 // Bytes that the engine gets at once. Few: answers are fetched in between, and no more than some
 // twenty of them are kept.
 inline std::size_t script_part(unsigned b) {

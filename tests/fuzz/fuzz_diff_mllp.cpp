@@ -44,12 +44,7 @@ std::string make_short(std::uint8_t how, const llp_params& p) {
 
 }  // namespace
 
-const Grammar& llp::fuzz::grammar() {
-  static constexpr Grammar kGrammar{.header = kHeader,
-                                    .piece = stream_piece,
-                                    .make = [](Random& r, Bytes& out) { make_piece(r, out, kControls); }};
-  return kGrammar;
-}
+const Grammar& llp::fuzz::grammar() { return stream_grammar<kControls>(); }
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Script s(std::span(data, size));

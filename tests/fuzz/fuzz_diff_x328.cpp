@@ -65,12 +65,7 @@ void drop_answers(Transcript& t) {
 
 }  // namespace
 
-const Grammar& llp::fuzz::grammar() {
-  static constexpr Grammar kGrammar{.header = kHeader,
-                                    .piece = stream_piece,
-                                    .make = [](Random& r, Bytes& out) { make_piece(r, out, kControls); }};
-  return kGrammar;
-}
+const Grammar& llp::fuzz::grammar() { return stream_grammar<kControls>(); }
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Script s(std::span(data, size));
