@@ -209,7 +209,10 @@ size_t llp_rx(struct llp_engine *e, struct llp_io *io, const u8 *p, const u8 *fl
 				llp_count_flag(e, flags[done]);
 		}
 		done += k;
-		if (k < want)
+		/* Its end came before the byte that showed it: that one is taken, too. */
+		if (!done && e->ended == LLP_ENDED_TX)
+			e->ended = 0;
+		else if (k < want)
 			break;
 	}
 	e->count[LLP_C_RX_BYTES] += done;

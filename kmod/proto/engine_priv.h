@@ -145,6 +145,8 @@ u64 llp_rel(const struct llp_engine *e, u64 deadline);
 
 /* ---- tx.c ---- */
 
+#define LLP_CTL_ONE	16	/* the longest short sequence, HLLP's N block */
+#define LLP_ENDED_TX	2	/* value of ended: no END, but answers wait to be pulled */
 /* Queues a short sequence; it is sent before the next block, never inside one. */
 void llp_tx_ctl(struct llp_engine *e, const u8 *p, u32 n);
 /*

@@ -233,8 +233,8 @@ void llp_hangup(struct llp_engine *e, struct llp_io *io, bool final);
  * @flags: enum llp_line_flag for each, or NULL: none flagged
  * @n: how many
  *
- * Return: how many were consumed. Less than @n after an LLP_EV_END, so that
- * the caller can take the message out of rx_buf, and when rx_buf is full.
+ * Return: how many were consumed. Less than @n after an LLP_EV_END (take the
+ * message out of rx_buf), when rx_buf is full, and when llp_tx() should be called.
  */
 size_t llp_rx(struct llp_engine *e, struct llp_io *io, const u8 *p, const u8 *flags, size_t n);
 

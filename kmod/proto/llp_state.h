@@ -246,7 +246,7 @@ struct llp_engine {
 	u8 proto;
 	u8 ready;
 	u8 connected;
-	u8 ended;		/* llp_rx(): an END was given, return to the caller */
+	u8 ended;		/* llp_rx() returns to the caller: 1 an END was given */
 	u64 now;		/* of the call under way */
 	u64 timer[LLP_T__N];	/* deadlines */
 	struct llp_rx_state rx;

@@ -17,11 +17,14 @@ void llp_tx_ctl(struct llp_engine *e, const u8 *p, u32 n)
 {
 	struct llp_tx_state *t = &e->tx;
 
-	/* Protocols queue a reply a frame; a peer that makes us owe more gets none for the rest. */
+	/* A peer that makes us owe more while the transmitter stands still gets none for the rest. */
 	if (n > (u32)(LLP_CTL_MAX - t->ctl_len))
 		return;
 	memcpy(t->ctl + t->ctl_len, p, n);
 	t->ctl_len += n;
+	/* What comes next may owe two: llp_rx() returns, so that these are taken. */
+	if (LLP_CTL_MAX - t->ctl_len < 2 * LLP_CTL_ONE && !e->ended)
+		e->ended = LLP_ENDED_TX;
 	if (!llp_armed(e, LLP_T_STALL))
 		arm_stall(e, n);
 }

@@ -260,6 +260,28 @@ TEST(HllpDecoder, AnySplitGivesTheSame) {
         }
 }
 
+TEST(HllpDecoder, EveryBadBlockOfAReadIsAnswered) {
+  // More answers than the engine keeps for the transmitter, whichever way they come due.
+  for (std::uint32_t char_time : {0u, 1000u}) {
+    for (const std::string& one : {kBad, kBad.substr(0, kBad.size() - 1)}) {
+      std::string many, naks;
+      auto alone = station({}, char_time);
+      for (int i = 0; i < 12; i++) {
+        many += one;
+        alone->feed(one);
+      }
+      alone->advance(1 * kSec);
+      naks = alone->take();
+      EXPECT_EQ(naks.size(), 12u * 16);
+      auto together = station({}, char_time);
+      together->feed(many);
+      together->advance(1 * kSec);
+      EXPECT_EQ(together->take(), naks) << char_time;
+      EXPECT_EQ(together->count(LLP_C_NAKS_SENT), 12u);
+    }
+  }
+}
+
 TEST(HllpDecoder, AnySplitWhileServing) {
   const std::string wire = D(kM) + D(kM) + D(kA) + D(std::string(40, 'z')) + D(std::string(40, 'z')) + D("q");
   for (int mode = 0; mode < 3; mode++) {

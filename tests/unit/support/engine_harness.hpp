@@ -398,7 +398,7 @@ class Station {
       if (llp_rx_fill(engine_.get()) > rx_.size()) LLP_HARNESS_FAIL("rx_buf overrun");
       done += k;
       const bool ended = ends_ != ends;
-      if (k < n && !ended) {
+      if (k < n && !ended && (k == 0 || !llp_tx_pending(engine_.get()))) {
         if (fixed_buffer) LLP_HARNESS_FAIL("llp_rx() stopped although the buffer is fixed");
         rx_.resize(rx_.size() + (growth ? growth : rx_.size()));
         if (k == 0 && ++stuck > 8) {
