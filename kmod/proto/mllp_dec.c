@@ -104,6 +104,8 @@ static void reject_block(struct llp_engine *e, struct llp_io *io)
 	to_idle(e);
 	llp_ev_frame(io, false, LLP_FR_MSG, 0, m->bad_len, fv, 0);
 	m->bad = LLP_OK;
+	/* A block between: what equals the one before it is no repeat of it. */
+	m->dd_valid = 0;
 	if (mllp_r2(e))
 		mllp_nak(e, io, nak_reason(fv));
 	else if (fv == LLP_FV_BUSY && e->p.on_fail == LLP_ON_FAIL_CLOSE)

@@ -183,7 +183,7 @@ class Destination {
   void drop(llp_verdict_frame v) {
     frame(v);
     state_ = State::idle;
-    refused_since_ = true;
+    last_.reset();  // reading: a block that was refused is a block between, too
     if (p_.release == 2) commit(kNak);
   }
 
@@ -197,9 +197,7 @@ class Destination {
       return;
     }
     if (p_.release == 2 && !allowed(text_)) return drop(LLP_FV_FORMAT);
-    if (p_.release == 2 && p_.dedup && last_ == text_ && refused_since_)
-      t_.unsettled = "whether a block that was refused lies between two equal ones";
-    if (p_.release == 2 && p_.dedup && last_ == text_ && !refused_since_) {  // decision D-5
+    if (p_.release == 2 && p_.dedup && last_ == text_) {  // decision D-5
       t_.frames.push_back({LLP_FR_MSG, 0, static_cast<std::uint32_t>(text_.size()), LLP_FV_DUPLICATE});
       commit(kAck);
       return;
@@ -210,7 +208,6 @@ class Destination {
       commit(station_.refuse ? kNak : kAck);
       last_.reset();
       if (!station_.refuse) last_ = text_;
-      refused_since_ = false;
     } else if (text_.empty()) {
       return;
     } else if (station_.refuse) {
@@ -236,7 +233,6 @@ class Destination {
   bool flagged_ = false;
   bool too_long_ = false;
   std::optional<std::string> last_;  // committed last
-  bool refused_since_ = false;       // and another block since then
 };
 
 }  // namespace

@@ -420,12 +420,33 @@ TEST(MllpDest, DedupEnds) {
   auto other = r2({{"dedup", "yes"}});
   other->feed(block(kM) + block("x") + block(kM));
   EXPECT_EQ(other->messages.size(), 3u);
+  // A block that was refused is a block between, too.
+  for (const char* bad : {"A\x11", "", "A\x06"}) {
+    auto refused = r2({{"dedup", "yes"}});
+    refused->feed(block("A\r") + block(bad));
+    EXPECT_EQ(refused->take(), kAck + kNak) << bad;
+    refused->feed(block("A\r"));
+    EXPECT_EQ(refused->take(), kAck) << bad;
+    EXPECT_EQ(refused->messages.size(), 2u) << bad;
+    EXPECT_TRUE(refused->messages.back().flags & LLP_END_REPEAT) << bad;
+  }
   auto connection = r2({{"dedup", "yes"}});
   connection->feed(block(kM));
   connection->hangup();
   connection->connect();
   connection->feed(block(kM));
   EXPECT_EQ(connection->messages.size(), 2u);
+}
+
+TEST(MllpDest, EveryBadBlockOfAReadIsAnswered) {
+  std::string many, naks;
+  for (int i = 0; i < 40; i++) {
+    many += block("A\x11");
+    naks += kNak;
+  }
+  auto s = r2();
+  s->feed(many);
+  EXPECT_EQ(s->take(), naks);
 }
 
 TEST(MllpDest, DedupWhilePending) {
