@@ -86,7 +86,7 @@ static bool version_ok(const struct llp_engine *e)
 		return v[0] > 0x20 && v[0] < 0x7f && v[1] > 0x20 && v[1] < 0x7f;
 	if (!digits(v, 2))
 		return false;
-	return e->p.vv_check != LLP_VV_STRICT || v[0] == '2';
+	return e->p.vv_check != LLP_VV_STRICT || (v[0] == '2' && v[1] != '0');
 }
 
 static char check_fail(struct llp_engine *e, char code, enum llp_verdict_frame fv)

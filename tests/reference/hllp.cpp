@@ -166,8 +166,7 @@ class Responder {
 
   // ---- section 3 ----
 
-  bool version_good(const std::string& vv) {
-    if (p_.vv_check == LLP_VV_STRICT && vv == "20") t_.unsettled = "whether there is a version 20";
+  bool version_good(const std::string& vv) const {
     switch (p_.vv_check) {
       case LLP_VV_ANY: return printable(vv[0]) && printable(vv[1]);
       case LLP_VV_STRICT: return vv[0] == '2' && vv[1] >= '1' && vv[1] <= '9';
