@@ -50,6 +50,9 @@ enum x328_dec {
 	X328_D_BTERM,		/* a block waits for its CR */
 };
 
+/* The heading of the block that is being received. */
+enum x328_heading { X328_H_NONE, X328_H_INSIDE, X328_H_OVER };
+
 enum x328_seq {
 	X328_S_NONE,
 	X328_S_ENQ,

@@ -112,6 +112,20 @@ static void seq_done(struct llp_engine *e, struct llp_io *io, bool term, enum x3
 		x328_arm_quiet(e);
 }
 
+/* A character in the place of the BCC. */
+static void check_byte(struct llp_engine *e, u8 c)
+{
+	struct llp_x328 *x = &e->u.x;
+
+	x->dec = X328_D_BCC;
+	x->bcc[x->bcc_len++] = c;
+	if (x->bcc_len < sizeof(x->bcc))
+		return;
+	llp_disarm(e, X328_T_B);
+	x->dec = X328_D_BTERM;
+	arm_gap(e, e->p.term_wait);
+}
+
 /* Its CR did not come, and strict_term asks for it. */
 static void seq_drop(struct llp_engine *e, struct llp_io *io)
 {
@@ -123,8 +137,11 @@ static void seq_drop(struct llp_engine *e, struct llp_io *io)
 
 	llp_disarm(e, X328_T_GAP);
 	if (x->state == X328_SRECV) {
+		/* The block goes on where it stood in it, and is bad. */
 		x->format = 1;
-		x->dec = X328_D_TEXT;
+		x->dec = x->heading == X328_H_INSIDE ? X328_D_HEAD : X328_D_TEXT;
+		if (x->end)
+			check_byte(e, code[x->seq]);
 		return;
 	}
 	x->dec = X328_D_IDLE;
@@ -147,7 +164,7 @@ static void block_begin(struct llp_engine *e, struct llp_io *io, bool heading)
 	x->format = 0;
 	x->overlong = 0;
 	x->overmsg = 0;
-	x->heading = heading;
+	x->heading = heading ? X328_H_INSIDE : X328_H_NONE;
 	x->heading_len = 0;
 	x->heading_acc = 0;
 	x->hdr_len = 0;
@@ -185,6 +202,7 @@ static bool block_control(struct llp_engine *e, struct llp_io *io, u8 c)
 	switch (c) {
 	case CH_STX:
 		if (x->dec == X328_D_HEAD) {
+			x->heading = X328_H_OVER;
 			x->heading_acc ^= c;
 			x->dec = X328_D_HDR;
 			return true;
@@ -399,12 +417,7 @@ static bool one_byte(struct llp_engine *e, struct llp_io *io, u8 c)
 	case X328_D_BCC:
 		if (block_control(e, io, c))
 			return true;
-		x->bcc[x->bcc_len++] = c;
-		if (x->bcc_len == sizeof(x->bcc)) {
-			llp_disarm(e, X328_T_B);
-			x->dec = X328_D_BTERM;
-			arm_gap(e, e->p.term_wait);
-		}
+		check_byte(e, c);
 		return true;
 	case X328_D_BTERM:
 		block_done(e, io, c == CH_CR, X328_D_IDLE);
@@ -460,14 +473,17 @@ size_t x328_rx_flagged(struct llp_engine *e, struct llp_io *io, u8 byte, u8 flag
 {
 	struct llp_x328 *x = &e->u.x;
 	bool data = flag != LLP_FLAG_BREAK && flag != LLP_FLAG_OVERRUN;
+	size_t k;
 
 	switch (x->dec) {
 	case X328_D_HEAD:
 	case X328_D_HDR:
 	case X328_D_TEXT:
 	case X328_D_BCC:
+		k = data ? x328_rx(e, io, &byte, 1) : 1;
+		/* Also the block that it began, if it was taken for STX. */
 		x->flagged = 1;
-		return data ? x328_rx(e, io, &byte, 1) : 1;
+		return k;
 	case X328_D_BTERM:
 		x->flagged = 1;
 		if (data)

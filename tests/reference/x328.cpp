@@ -167,8 +167,8 @@ class Slave {
           b = Block();
         }
         b.has_stx = true;
+        // Reading: a damaged STX, if it is one, is that of the block it begins.
         b.flagged = b.flagged || c.flag != LLP_FLAG_NONE;
-        if (c.flag != LLP_FLAG_NONE) t_.unsettled = "which block a damaged STX between two belongs to";
         continue;
       }
       b.flagged = b.flagged || c.flag != LLP_FLAG_NONE;
@@ -177,7 +177,8 @@ class Slave {
         if (t == Term::waiting) return Ending::waiting;
         if (t == Term::came || !p_.strict_term) return c.byte == kEnq ? Ending::enq : Ending::eot;
         b.spoiled = true;  // the sequence is dropped, and what it stood in is no good
-        if (b.end != 0 || !b.has_stx) t_.unsettled = "a sequence without CR in heading or check";
+        // Reading: it stands for the check character in whose place it came.
+        if (b.end != 0) b.bcc += static_cast<char>(c.byte);
       } else if (b.end != 0) {
         b.bcc += static_cast<char>(c.byte);
       } else if (c.byte == kEtb || c.byte == kEtx) {

@@ -146,6 +146,45 @@ TEST_F(Options, StrictTermSequenceInsideABlock) {
   }
 }
 
+TEST_F(Options, StrictTermSequenceInTheCheck) {
+  p.strict_term = 1;
+  // A check character that became a control character: the sequence without CR is dropped, the block is bad.
+  for (const char* check : {"05 32", "04 32"}) {
+    Station& s = granted();
+    s.feed(hex("02 31 30 30 30 30 30 03" + std::string(check) + "0D"));
+    EXPECT_EQ(s.take(), kNak) << check;
+    EXPECT_EQ(s.count(LLP_C_NAK_FORMAT), 1u) << check;
+    EXPECT_EQ(s.state(), "slave") << check;
+  }
+  // In the second place the block's CR is the sequence's own.
+  Station& abort = granted();
+  abort.feed(hex("02 31 30 30 30 30 30 03 30 05 0D"));
+  EXPECT_EQ(abort.take(), kNak);
+  EXPECT_EQ(abort.count(LLP_C_NAK_FORMAT), 0u);
+  Station& eot = granted();
+  eot.feed(hex("02 31 30 30 30 30 30 03 30 04 0D"));
+  EXPECT_EQ(eot.state(), "idle");
+  // Both check characters are there, and silence follows.
+  Station& s = granted();
+  s.feed(hex("02 31 30 30 30 30 30 03 30 05"));
+  s.advance(100 * kMs);
+  EXPECT_EQ(s.take(), "");
+  s.advance(100 * kMs);
+  EXPECT_EQ(s.take(), kNak);
+}
+
+TEST_F(Options, StrictTermSequenceInTheHeading) {
+  p.strict_term = 1;
+  for (const char* c : {"\x04", "\x05"}) {
+    Station& s = granted();
+    // The heading goes on: the STX is its own, and the block is bad as a whole.
+    s.feed("\x01h" + std::string(c) + "h" + block(1, "x\r", true));
+    EXPECT_EQ(s.take(), kNak);
+    EXPECT_EQ(s.count(LLP_C_NAK_FORMAT), 1u);
+    EXPECT_TRUE(s.messages.empty());
+  }
+}
+
 // ---- plain ACK ----
 
 // shows: x328/2/plain-ack

@@ -158,6 +158,34 @@ TEST(X328Flags, InEveryPlaceOfABlock) {
   }
 }
 
+TEST(X328Split, EverySequenceOfAReadIsAnswered) {
+  std::string many, answers;
+  for (int i = 0; i < 60; i++) {
+    many += kEnq;
+    answers += ack(0);
+  }
+  Station s(LLP_PROTO_X328);
+  s.feed(many);
+  EXPECT_EQ(s.take(), answers);
+}
+
+TEST(X328Flags, DamagedStxInsideABlock) {
+  for (llp_line_flag flag : {LLP_FLAG_PARITY, LLP_FLAG_FRAME}) {
+    Station s(LLP_PROTO_X328);
+    to_slave(s);
+    const std::string b = block(1, "x\r", true);
+    s.feed(b.substr(0, 5));
+    s.feed(b.substr(0, 1), flag);
+    s.feed(b.substr(1));
+    EXPECT_EQ(s.take(), kNak);
+    EXPECT_EQ(s.count(LLP_C_NAK_FLAG), 1u);
+    EXPECT_TRUE(s.messages.empty());
+    // The damage was that block's alone.
+    s.feed(b);
+    EXPECT_EQ(s.take(), ack(1));
+  }
+}
+
 TEST(X328Flags, CountedByKind) {
   Station s(LLP_PROTO_X328);
   for (llp_line_flag flag : kFlags) s.feed(std::string(1, '\0'), flag);
