@@ -23,6 +23,7 @@ void Proximal::answer(Answer answer) {
     return;
   }
   ++c_.counters.proximal_ok;
+  c_.times.proximal.add(Clock::now() - answer.arrived);
   c_.log.info("message of {} bytes from the instrument: taken by {}, no reply", answer.request_size,
               answer.peer);
   if (c_.transaction_over) c_.transaction_over();
@@ -46,6 +47,7 @@ asio::awaitable<void> Proximal::write() {
     }
     if (outgoing && sent.cause == LLP_OK) {
       ++c_.counters.proximal_ok;
+      c_.times.proximal.add(Clock::now() - next.arrived);
       c_.log.info("message of {} bytes from the instrument: taken by {}, reply of {} bytes, {:.3f} s",
                   next.request_size, next.peer, size,
                   std::chrono::duration<double>(Clock::now() - next.arrived).count());

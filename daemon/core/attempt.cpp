@@ -95,7 +95,7 @@ asio::awaitable<illp::ClientResult<Bytes>> Attempt::deliver() {
       if (!connected) {
         last = std::move(connected.error());
         log_.debug("{}", last.error.message);
-        targets_.bad(i, Clock::now());
+        targets_.bad(i, Clock::now(), last.error.message);
         continue;
       }
       auto reply = co_await converse();
@@ -106,7 +106,7 @@ asio::awaitable<illp::ClientResult<Bytes>> Attempt::deliver() {
       if (stopped()) co_return stop_reason();
       // An application that says CAN is there, and has said no.
       if (reply.error().outcome == Outcome::cancelled) co_return reply;
-      targets_.bad(i, Clock::now());
+      targets_.bad(i, Clock::now(), reply.error().error.message);
       if (client_->handed_over()) co_return reply;
       last = std::move(reply.error());
       log_.debug("{}", last.error.message);

@@ -71,6 +71,7 @@ struct Context {
   const LineConfig config;
   Logger log;
   LineCounters counters;
+  LineTimes times;
   std::unique_ptr<line::Line> line;
   Event changed;  // something that anybody of this line may wait for
   Scope scope;

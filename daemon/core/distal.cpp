@@ -272,6 +272,7 @@ void Distal::no_reply(const RequestPtr& request, const Error& error, const line:
 
 void Distal::end_ok(const RequestPtr& request, std::size_t reply_size) {
   ++c_.counters.distal_ok;
+  c_.times.distal.add(Clock::now() - request->arrived);
   c_.log.info("{}: request of {} bytes, reply of {} bytes, {}", request->client->peer(), request->text.size(),
               reply_size, seconds(Clock::now() - request->arrived));
   over(request);

@@ -34,6 +34,9 @@ class Distal {
   void refuse_new();
   void abort_current();
   [[nodiscard]] bool idle() const noexcept { return queue_.empty() && !current_; }
+  // Requests that wait for the line; one of them is on it.
+  [[nodiscard]] std::size_t waiting() const noexcept { return queue_.size(); }
+  [[nodiscard]] bool on_line() const noexcept { return current_ != nullptr; }
   // Clients whose connections have not ended.
   [[nodiscard]] std::size_t clients() const noexcept { return clients_; }
 

@@ -239,6 +239,26 @@ asio::awaitable<Result<void>> LineService::start() { return Impl::start(impl_); 
 asio::awaitable<void> LineService::stop() { return Impl::stop(impl_); }
 void LineService::on_failure(std::function<void(Error)> handler) { impl_->c.failed = std::move(handler); }
 const LineCounters& LineService::counters() const noexcept { return impl_->c.counters; }
+const LineTimes& LineService::times() const noexcept { return impl_->c.times; }
+
+LineStatus LineService::status() const {
+  const Context& c = impl_->c;
+  LineStatus status;
+  if (c.line) {
+    status.connected = c.line->connected();
+    status.idle = c.line->idle();
+    status.protocol = c.line->counters();
+  }
+  status.takes_messages = c.ready.ready();
+  status.messages = impl_->proximal.in_hand();
+  status.requests = impl_->distal.waiting();
+  status.request_on_line = impl_->distal.on_line();
+  status.clients = impl_->distal.clients();
+  status.dead_letters = c.dead_letters.size();
+  status.targets = impl_->proximal.targets();
+  return status;
+}
+
 line::Line& LineService::line() noexcept { return *impl_->c.line; }
 std::uint16_t LineService::dist_port() const noexcept { return impl_->distal.port(); }
 std::string LineService::slave_name() const { return impl_->slave_name; }

@@ -4,6 +4,7 @@
 // to the line's port goes to the instrument).
 #pragma once
 
+#include <array>
 #include <asio/any_io_executor.hpp>
 #include <asio/awaitable.hpp>
 #include <chrono>
@@ -18,6 +19,7 @@
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "core/dead_letters.hpp"
+#include "core/line_counters.hpp"
 #include "illp/endpoint.hpp"
 #include "illp/options.hpp"
 #include "io/line_spec.hpp"
@@ -75,22 +77,27 @@ struct LineConfig {
   io::StreamOptions stream;
 };
 
-// Counted since start.
-struct LineCounters {
-  std::uint64_t proximal_ok = 0, proximal_failed = 0;
-  std::uint64_t proximal_refused = 0;  // messages that nobody takes: no target, or shutting down
-  std::uint64_t distal_ok = 0, distal_failed = 0;
-  std::uint64_t distal_refused = 0;  // queue full or shutting down
-  std::uint64_t distal_expired = 0;  // waited queue_timeout in vain
-  std::uint64_t distal_left = 0;     // the client went before it had its reply
-  std::uint64_t withdrawn = 0;       // requests that gave way to the instrument's message
-  std::uint64_t possible_duplicates = 0;
-  std::uint64_t answered_again = 0;     // repeats answered with the kept reply
-  std::uint64_t attached = 0;           // repeats that joined a delivery under way
-  std::uint64_t too_late = 0;           // messages whose sender stopped waiting before they were acknowledged
-  std::uint64_t replies_discarded = 0;  // replies of applications with expect_in=none
-  std::uint64_t late_replies = 0, stray_acknowledgements = 0;
-  std::uint64_t dead_letters = 0, dead_letters_dropped = 0;
+// One application of `to`, as deliveries found it.
+struct TargetStatus {
+  std::string address;
+  bool present = false;              // the one that is called
+  unsigned failures = 0;             // one after the other; 0: it answered last, or was never called
+  std::string failure;               // the last one, in words
+  std::chrono::nanoseconds rests{};  // still, after a failure
+};
+
+// A line at one moment.
+struct LineStatus {
+  bool connected = false;  // the wire is there
+  bool idle = true;        // nothing is in progress on it
+  bool takes_messages = false;
+  std::size_t messages = 0;  // from the instrument, in hand
+  std::size_t requests = 0;  // to the instrument, that wait for the line
+  bool request_on_line = false;
+  std::size_t clients = 0;  // connections at dist with a request
+  std::size_t dead_letters = 0;
+  std::vector<TargetStatus> targets;
+  std::array<std::uint64_t, LLP_C__N> protocol{};  // the protocol's own counters
 };
 
 // All calls from the executor's one thread; its context must outlive the
@@ -123,6 +130,8 @@ class LineService {
   void on_failure(std::function<void(Error)> handler);
 
   [[nodiscard]] const LineCounters& counters() const noexcept;
+  [[nodiscard]] const LineTimes& times() const noexcept;
+  [[nodiscard]] LineStatus status() const;
   // The given line, or the one that start() made.
   [[nodiscard]] line::Line& line() noexcept;
   // The port that dist got ("0" asks for any); 0 while not listening.

@@ -38,6 +38,11 @@ class Proximal {
   void refuse_new();
   void abort();
   [[nodiscard]] bool idle() const noexcept;
+  // Messages that wait for an application, or whose replies wait for the line.
+  [[nodiscard]] std::size_t in_hand() const noexcept {
+    return inbox_.size() + (serving_ ? 1 : 0) + answers_.size() + (writing_ ? 1 : 0);
+  }
+  [[nodiscard]] std::vector<TargetStatus> targets() const { return targets_.status(Clock::now()); }
   // Messages without a verdict are in hand.
   [[nodiscard]] bool deciding() const noexcept { return serving_ || !inbox_.empty(); }
 

@@ -4,21 +4,27 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "core/event.hpp"
+#include "core/line_service.hpp"
 #include "illp/endpoint.hpp"
 
 namespace llp::core {
 
 // One target is called until it fails; then the others in the order of the
 // list. A target that failed rests, for a time that doubles with each further
-// failure; while it rests it is tried after the others only.
+// failure; while it rests it is tried after the others only. Of that time 50 to
+// 100 % are taken, at random, so that many lines do not come back in step.
 class Targets {
  public:
   using Duration = std::chrono::nanoseconds;
-  Targets(std::vector<illp::Endpoint> endpoints, Duration rest_min, Duration rest_max);
+  // `chance` gives numbers from 0 to 1; empty: at random.
+  Targets(std::vector<illp::Endpoint> endpoints, Duration rest_min, Duration rest_max,
+          std::function<double()> chance = {});
 
   [[nodiscard]] bool empty() const noexcept { return targets_.empty(); }
   [[nodiscard]] std::size_t size() const noexcept { return targets_.size(); }
@@ -28,16 +34,23 @@ class Targets {
   [[nodiscard]] std::vector<std::size_t> order(Clock::time_point now) const;
 
   void good(std::size_t i);
-  void bad(std::size_t i, Clock::time_point now);
+  // `why` is for people.
+  void bad(std::size_t i, Clock::time_point now, std::string why = {});
+
+  // In the order of the list.
+  [[nodiscard]] std::vector<TargetStatus> status(Clock::time_point now) const;
 
  private:
   struct Target {
     illp::Endpoint endpoint;
     Duration rest{};
     Clock::time_point until;  // rests so long
+    unsigned failures = 0;    // one after the other
+    std::string failure;
   };
   std::vector<Target> targets_;
   Duration rest_min_, rest_max_;
+  std::function<double()> chance_;
   std::optional<std::size_t> present_;
 };
 

@@ -167,7 +167,7 @@ TEST(Targets, StayWithOneUntilItFails) {
 }
 
 TEST(Targets, RestLongerWithEachFailureAndAreTriedLastMeanwhile) {
-  Targets targets(three(), 1s, 3s);
+  Targets targets(three(), 1s, 3s, [] { return 1.0; });
   const auto now = Clock::now();
   targets.bad(0, now);
   EXPECT_EQ(targets.order(now), (Order{1, 2, 0}));
@@ -183,6 +183,51 @@ TEST(Targets, RestLongerWithEachFailureAndAreTriedLastMeanwhile) {
   targets.good(0);
   targets.bad(0, now);
   EXPECT_EQ(targets.order(now + 1s).front(), 0U);  // a success makes the rest short again
+}
+
+TEST(Targets, RestForHalfTheTimeAtLeastAndNotInStep) {
+  double chance = 0;
+  Targets targets(three(), 2s, 8s, [&chance] { return chance; });
+  const auto now = Clock::now();
+  targets.bad(0, now);
+  EXPECT_EQ(targets.status(now)[0].rests, 1s);
+  chance = 0.5;
+  targets.bad(1, now);
+  EXPECT_EQ(targets.status(now)[1].rests, 1500ms);
+  EXPECT_EQ(targets.order(now + 1s), (Order{0, 2, 1}));
+}
+
+TEST(Targets, TellHowTheyAre) {
+  Targets targets(three(), 2s, 8s, [] { return 1.0; });
+  const auto now = Clock::now();
+  targets.bad(0, now, "nobody listens");
+  targets.bad(0, now, "nobody listens there");
+  targets.good(2);
+  const auto status = targets.status(now);
+  ASSERT_EQ(status.size(), 3U);
+  EXPECT_EQ(status[0].address, "unix:a");
+  EXPECT_EQ(status[0].failures, 2U);
+  EXPECT_EQ(status[0].failure, "nobody listens there");
+  EXPECT_EQ(status[0].rests, 4s);
+  EXPECT_FALSE(status[0].present);
+  EXPECT_EQ(status[1].failures, 0U);
+  EXPECT_TRUE(status[2].present);
+  EXPECT_EQ(targets.status(now + 5s)[0].rests, 0s);
+  targets.good(0);
+  EXPECT_EQ(targets.status(now)[0].failures, 0U);
+  EXPECT_EQ(targets.status(now)[0].failure, "");
+}
+
+TEST(TimeHistogram, CountsByUpperBounds) {
+  TimeHistogram times;
+  times.add(1ms);  // a bound belongs to its class
+  times.add(1ms + 1ns);
+  times.add(2min);
+  EXPECT_EQ(times.in_class(0), 1U);
+  EXPECT_EQ(times.in_class(1), 1U);
+  EXPECT_EQ(times.in_class(TimeHistogram::kBounds.size()), 1U);
+  EXPECT_EQ(times.count(), 3U);
+  EXPECT_EQ(times.sum(), 2min + 2ms + 1ns);
 }
 
 }  // namespace
