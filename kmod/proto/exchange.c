@@ -59,6 +59,7 @@ static void finish(struct llp_engine *e, struct llp_io *io, enum llp_cause cause
 	e->exch.end_outcome = outcome;
 	if (!e->exch.guard &&
 	    (cause == LLP_CAUSE_REPLY_TIMEOUT || cause == LLP_CAUSE_ABORTED ||
+	     (cause == LLP_CAUSE_NOREPLY && outcome == LLP_OUT_UNKNOWN) ||
 	     (!cause && e->exch.expect == LLP_EXPECT_OPTIONAL && !e->exch.reply)))
 		guard_begin(e);
 	llp_exch_flush(e, io);

@@ -29,6 +29,14 @@ static bool block_whole(const struct llp_engine *e)
 	return t->tail_made && t->pos == t->head_len + t->text_out + t->tail_len;
 }
 
+/* All but the last CR is out, at least: EB alone is an end, too (decision D-4). */
+static bool block_ended(const struct llp_engine *e)
+{
+	const struct llp_tx_state *t = &e->tx;
+
+	return t->tail_made && t->pos + 1 >= t->head_len + t->text_out + t->tail_len;
+}
+
 static void start(struct llp_engine *e, struct llp_io *io, enum hllp_kind kind, u32 id, u32 len)
 {
 	struct llp_hllp *h = &e->u.h;
@@ -136,6 +144,7 @@ void hllp_transmitted(struct llp_engine *e, struct llp_io *io, bool whole)
 {
 	struct llp_hllp *h = &e->u.h;
 	u8 kind = h->cur;
+	enum llp_outcome outcome;
 	enum llp_cause cause;
 
 	h->cur = HLLP_NONE;
@@ -149,10 +158,11 @@ void hllp_transmitted(struct llp_engine *e, struct llp_io *io, bool whole)
 		cause = h->abort ? LLP_CAUSE_ABORTED : whole ? LLP_OK : LLP_CAUSE_NOREPLY;
 		h->abort = 0;
 		h->last = kind == HLLP_ANS ? HLLP_KEPT : HLLP_REQ;
+		outcome = whole ? LLP_OUT_TRANSMITTED : block_ended(e) ? LLP_OUT_UNKNOWN : LLP_OUT_NOT_SENT;
 		if (kind == HLLP_ANS)
-			finish_reply(e, io, cause, whole ? LLP_OUT_TRANSMITTED : LLP_OUT_NOT_SENT);
+			finish_reply(e, io, cause, outcome);
 		else
-			finish_request(e, io, cause, whole ? LLP_OUT_TRANSMITTED : LLP_OUT_NOT_SENT);
+			finish_request(e, io, cause, outcome);
 		break;
 	case HLLP_REQ:
 		h->last = HLLP_REQ;
@@ -306,7 +316,7 @@ static void hangup_request(struct llp_engine *e, struct llp_io *io, bool cut, bo
 	struct llp_hllp *h = &e->u.h;
 
 	if (cut) {
-		h->whole |= block_whole(e);
+		h->whole |= block_ended(e);
 		h->retry |= e->tx.pos != 0;
 	}
 	if (!again || h->abort || (h->retry && h->req_tries >= e->p.send_retries)) {
@@ -351,7 +361,7 @@ static void hllp_hangup(struct llp_engine *e, struct llp_io *io, bool final)
 	/* The message that it answers is forgotten; the peer will send it again. */
 	if (h->ans_id)
 		finish_reply(e, io, cur == HLLP_ANS && h->abort ? LLP_CAUSE_ABORTED : LLP_CAUSE_HANGUP,
-			     cur == HLLP_ANS && block_whole(e) ? LLP_OUT_UNKNOWN : LLP_OUT_NOT_SENT);
+			     cur == HLLP_ANS && block_ended(e) ? LLP_OUT_UNKNOWN : LLP_OUT_NOT_SENT);
 	if (cur == HLLP_ANS)
 		h->abort = 0;
 	if (h->id)

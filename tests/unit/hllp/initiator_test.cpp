@@ -626,6 +626,25 @@ TEST(HllpInitiator, StalledTransmitter) {
   EXPECT_EQ(s->result(1).outcome, LLP_OUT_NOT_SENT);
 }
 
+// shows: hllp/D-4
+TEST(HllpInitiator, StalledBeforeTheLastCr) {
+  for (std::size_t missing : {std::size_t{1}, std::size_t{2}}) {
+    auto s = station();
+    s->auto_pull = false;
+    s->submit(1, kM, 0);
+    EXPECT_EQ(s->pull_some(D(kM).size() - missing).size(), D(kM).size() - missing);
+    s->advance(31 * kSec);
+    EXPECT_EQ(s->result(1).done_cause, LLP_CAUSE_NOREPLY);
+    EXPECT_EQ(s->result(1).done_outcome, missing == 1 ? LLP_OUT_UNKNOWN : LLP_OUT_NOT_SENT);
+    auto h = station();
+    h->auto_pull = false;
+    h->submit(1, kM, 0);
+    EXPECT_EQ(h->pull_some(D(kM).size() - missing).size(), D(kM).size() - missing);
+    h->hangup(true);
+    EXPECT_EQ(h->result(1).done_outcome, missing == 1 ? LLP_OUT_UNKNOWN : LLP_OUT_NOT_SENT);
+  }
+}
+
 // shows: hllp/5/d
 TEST(HllpInitiator, TriesAtTheirEnd) {
   auto s = waiting({{"send_retries", "100"}, {"match", "msa"}});

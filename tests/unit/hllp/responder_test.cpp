@@ -517,7 +517,7 @@ TEST(HllpResponder, HangupInTheMiddleOfTheReply) {
     auto s = serving();
     s->auto_pull = false;
     s->submit(1, kA, LLP_SUBMIT_REPLY);
-    pull_some(*s, D(kA).size() - 1);
+    pull_some(*s, D(kA).size() - 2);
     if (abort) s->abort(1);
     s->hangup(false);
     EXPECT_EQ(s->result(1).done_cause, abort ? LLP_CAUSE_ABORTED : LLP_CAUSE_HANGUP);
@@ -542,6 +542,17 @@ TEST(HllpResponder, StalledReply) {
     EXPECT_EQ(s->result(1).done_cause, abort ? LLP_CAUSE_ABORTED : LLP_CAUSE_NOREPLY);
     EXPECT_EQ(s->result(1).done_outcome, LLP_OUT_NOT_SENT);
     EXPECT_TRUE(s->idle());
+  }
+  for (bool hangup : {false, true}) {
+    auto s = serving();
+    s->auto_pull = false;
+    s->submit(1, kA, LLP_SUBMIT_REPLY);
+    pull_some(*s, D(kA).size() - 1);
+    if (hangup)
+      s->hangup(true);
+    else
+      s->advance(31 * kSec);
+    EXPECT_EQ(s->result(1).done_outcome, LLP_OUT_UNKNOWN);
   }
 }
 

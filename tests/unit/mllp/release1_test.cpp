@@ -335,6 +335,24 @@ TEST(MllpRelease1, StalledTransmitterFails) {
   EXPECT_EQ(s->pull(), "");
 }
 
+TEST(MllpRelease1, StalledBeforeTheLastCr) {
+  // EB alone ends the block for a peer with eb=auto.
+  for (std::size_t missing : {std::size_t{1}, std::size_t{2}}) {
+    auto s = station({{"match", "lockstep"}});
+    s->auto_pull = false;
+    s->submit(1, kM, 0);
+    EXPECT_EQ(s->pull_some(block(kM).size() - missing).size(), block(kM).size() - missing);
+    s->advance(31 * kSec);
+    EXPECT_EQ(s->result(1).done_cause, LLP_CAUSE_NOREPLY);
+    EXPECT_EQ(s->result(1).done_outcome, missing == 1 ? LLP_OUT_UNKNOWN : LLP_OUT_NOT_SENT);
+    // Its reply may still come, and is not the next request's.
+    s->submit(2, kM, 0);
+    EXPECT_EQ(s->pull().empty(), missing == 1);
+    s->feed(block(kA));
+    EXPECT_EQ(s->messages.back().flags & LLP_END_LATE, missing == 1 ? LLP_END_LATE : 0);
+  }
+}
+
 TEST(MllpRelease1, RequestTurnAndNamesAreHarmless) {
   auto s = station();
   s->request_turn();

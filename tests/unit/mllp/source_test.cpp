@@ -506,7 +506,8 @@ TEST(MllpSource, StalledInItsMiddleOrItsTail) {
     s->advance(31 * kSec);
     EXPECT_EQ(s->state(), "waiting for commit");
     s->hangup(true);
-    EXPECT_EQ(s->result(1).done_outcome, LLP_OUT_NOT_SENT) << n;
+    // Without the last CR it may have been taken all the same.
+    EXPECT_EQ(s->result(1).done_outcome, n == 5 ? LLP_OUT_NOT_SENT : LLP_OUT_UNKNOWN) << n;
   }
 }
 
