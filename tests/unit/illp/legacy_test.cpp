@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Applications as they were written for the original: a process for each
-// connection, not armed, urgent bytes not inline but by SIGURG and
-// recv(MSG_OOB), plain read() and write().
+// Applications as they were written for the original; peer/legacy_peer.c is one.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
-#include <sys/socket.h>
+#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <csetjmp>
+#include <array>
 #include <csignal>
 
 #include "illp/support.hpp"
@@ -17,96 +15,88 @@
 namespace llp::illp::test {
 namespace {
 
-// In the child only: where the handler jumps to, and what it got.
-// NOLINTBEGIN(cppcoreguidelines-avoid-non-const-global-variables): a handler of signals gets nothing else
-sigjmp_buf urgent_jump;
-int urgent_fd = -1;
-volatile sig_atomic_t urgent_value = 0;
-// NOLINTEND(cppcoreguidelines-avoid-non-const-global-variables)
+constexpr int kCancelled = 0x18;  // CAN, as the program says it
 
-void on_urgent(int) {
-  char byte = 0;
-  if (::recv(urgent_fd, &byte, 1, MSG_OOB) != 1) return;
-  urgent_value = static_cast<unsigned char>(byte);
-  siglongjmp(urgent_jump, 1);
-}
+// One of these programs, between two pipes.
+class LegacyPeer {
+ public:
+  LegacyPeer(const std::string& role, const std::string& argument) {
+    std::array<int, 2> in{};
+    std::array<int, 2> out{};
+    if (::pipe2(in.data(), O_CLOEXEC) != 0 || ::pipe2(out.data(), O_CLOEXEC) != 0)
+      throw std::runtime_error("pipe2");
+    const UniqueFd its_in(in[0]);
+    const UniqueFd its_out(out[1]);
+    input_.reset(in[1]);
+    output_.reset(out[0]);
+    posix_spawn_file_actions_t actions;
+    ::posix_spawn_file_actions_init(&actions);
+    ::posix_spawn_file_actions_adddup2(&actions, its_in.get(), STDIN_FILENO);
+    ::posix_spawn_file_actions_adddup2(&actions, its_out.get(), STDOUT_FILENO);
+    std::string program = LLP_LEGACY_PEER;
+    std::string first = role;
+    std::string second = argument;
+    const std::array<char*, 4> words{program.data(), first.data(), second.data(), nullptr};
+    const int error = ::posix_spawn(&pid_, program.c_str(), &actions, nullptr, words.data(), environ);
+    ::posix_spawn_file_actions_destroy(&actions);
+    if (error != 0) throw std::runtime_error(program + ": " + errno_text(error));
+  }
+  ~LegacyPeer() {
+    if (pid_ <= 0) return;
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  LegacyPeer(const LegacyPeer&) = delete;
+  LegacyPeer& operator=(const LegacyPeer&) = delete;
 
-void catch_urgent(int fd) {
-  urgent_fd = fd;
-  struct sigaction action{};
-  action.sa_handler = on_urgent;
-  ::sigaction(SIGURG, &action, nullptr);
-  ::fcntl(fd, F_SETOWN, ::getpid());
-}
-
-// Reads a message to its end; STX starts it again, CAN ends the process.
-std::size_t read_message(int fd, char* buffer, std::size_t size) {
-  volatile std::size_t length = 0;
-  if (sigsetjmp(urgent_jump, 1) != 0) {
-    if (urgent_value == 0x18) ::_exit(18);
-    // What lies before the mark is void: read up to it.
-    while (::sockatmark(fd) == 0) {
-      char sink[512];
-      if (::read(fd, sink, sizeof sink) <= 0) break;
+  // The line that a server says first.
+  std::string line() {
+    std::string said;
+    for (char c = 0; read_byte(c) && c != '\n';) said += c;
+    return said;
+  }
+  // Gives it all of its standard input; what it then writes, to the end.
+  std::string answer_to(std::string_view text) {
+    while (!text.empty()) {
+      const ssize_t n = ::write(input_.get(), text.data(), text.size());
+      if (n <= 0) throw std::runtime_error("the program does not read");
+      text.remove_prefix(static_cast<std::size_t>(n));
     }
-    length = 0;
-  } else {
-    catch_urgent(fd);  // not earlier: the handler needs somewhere to jump to
-    // What came before there was a handler sent no signal.
-    pollfd notice{fd, POLLPRI, 0};
-    if (::poll(&notice, 1, 0) == 1 && (notice.revents & POLLPRI) != 0) (void)::raise(SIGURG);
+    input_.reset();
+    std::string said;
+    for (char c = 0; read_byte(c);) said += c;
+    return said;
   }
-  for (;;) {
-    const ssize_t n = ::read(fd, buffer + length, size - length);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) break;
-    length = length + static_cast<std::size_t>(n);
+  // Its exit status, or -1 if a signal ended it.
+  int wait() {
+    int status = 0;
+    if (::waitpid(std::exchange(pid_, -1), &status, 0) < 0) throw std::runtime_error("waitpid");
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }
-  return length;
-}
 
-void answer_once(int fd) {
-  static char buffer[65536];
-  const std::size_t length = read_message(fd, buffer, sizeof buffer);
-  if (::write(fd, "old:", 4) != 4) ::_exit(1);
-  if (::write(fd, buffer, length) != static_cast<ssize_t>(length)) ::_exit(1);
-  ::_exit(0);  // close() by the end of the process, as they did
-}
+ private:
+  bool read_byte(char& c) {
+    if (!wait_for(output_.get(), POLLIN)) throw std::runtime_error("the program says nothing");
+    return ::read(output_.get(), &c, 1) == 1;
+  }
+
+  UniqueFd input_;
+  UniqueFd output_;
+  pid_t pid_ = -1;
+};
 
 class LegacyServer {
  public:
-  explicit LegacyServer(int connections) : listener_(raw_listen(Transport::tcp)), parent_(::fork()) {
-    if (parent_ != 0) return;
-    int status = 0;
-    for (int i = 0; i < connections; ++i) {
-      const int fd = ::accept(listener_.fd.get(), nullptr, nullptr);
-      const pid_t child = ::fork();
-      if (child == 0) answer_once(fd);
-      ::close(fd);
-      int one = 0;
-      ::waitpid(child, &one, 0);
-      status = WIFEXITED(one) ? WEXITSTATUS(one) : 99;
-    }
-    ::_exit(status);
-  }
+  explicit LegacyServer(int connections)
+      : program_("server", std::to_string(connections)),
+        endpoint_(TcpEndpoint{"127.0.0.1", program_.line()}) {}
   // The exit status of the last connection's process.
-  int wait() {
-    int status = 0;
-    ::waitpid(std::exchange(parent_, -1), &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  }
-  ~LegacyServer() {
-    if (parent_ <= 0) return;
-    ::kill(parent_, SIGKILL);
-    ::waitpid(parent_, nullptr, 0);
-  }
-  LegacyServer(const LegacyServer&) = delete;
-  LegacyServer& operator=(const LegacyServer&) = delete;
-  [[nodiscard]] const Endpoint& endpoint() const { return listener_.endpoint; }
+  int wait() { return program_.wait(); }
+  [[nodiscard]] const Endpoint& endpoint() const { return endpoint_; }
 
  private:
-  RawListener listener_;
-  pid_t parent_ = -1;
+  LegacyPeer program_;
+  Endpoint endpoint_;
 };
 
 // shows: illp/D-9
@@ -152,23 +142,20 @@ TEST(Legacy, ApplicationSeesCancel) {
   const std::string part = "part";
   ASSERT_TRUE(loop.run(client.write(bytes(part))));
   loop.run(client.cancel());
-  EXPECT_EQ(application.wait(), 18);
+  EXPECT_EQ(application.wait(), kCancelled);
 }
 
 // The old client: connects, writes, half-closes, reads with SIGURG armed.
-int legacy_client(const Endpoint& endpoint, std::string_view request, std::string_view expected) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    static char buffer[65536];
-    const int fd = raw_connect(endpoint).release();
-    raw_send(fd, request);
-    raw_finish(fd);
-    const std::size_t length = read_message(fd, buffer, sizeof buffer);
-    ::_exit(std::string_view(buffer, length) == expected ? 0 : 1);
-  }
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+struct Called {
+  std::string reply;
+  int status = -1;
+};
+Called legacy_client(const Endpoint& endpoint, std::string_view request) {
+  LegacyPeer program("client", std::get<TcpEndpoint>(endpoint).service);
+  Called called;
+  called.reply = program.answer_to(request);
+  called.status = program.wait();
+  return called;
 }
 
 asio::awaitable<void> restart_then_reply(std::shared_ptr<ServerTransaction> tx) {
@@ -191,16 +178,20 @@ TEST(Legacy, ClientIsServed) {
   options.illp = quick_options();
   const std::string request = pattern(20000);
   {
-    TestServer server(Transport::tcp, options, echo("new:"));
-    EXPECT_EQ(legacy_client(server.endpoint(), request, "new:" + request), 0);
+    const TestServer server(Transport::tcp, options, echo("new:"));
+    const Called called = legacy_client(server.endpoint(), request);
+    EXPECT_EQ(called.status, 0);
+    EXPECT_EQ(called.reply, "new:" + request);
   }
   {
-    TestServer server(Transport::tcp, options, restart_then_reply);
-    EXPECT_EQ(legacy_client(server.endpoint(), request, "kept"), 0);
+    const TestServer server(Transport::tcp, options, restart_then_reply);
+    const Called called = legacy_client(server.endpoint(), request);
+    EXPECT_EQ(called.status, 0);
+    EXPECT_EQ(called.reply, "kept");
   }
   {
-    TestServer server(Transport::tcp, options, part_then_cancel);
-    EXPECT_EQ(legacy_client(server.endpoint(), request, "never"), 18);
+    const TestServer server(Transport::tcp, options, part_then_cancel);
+    EXPECT_EQ(legacy_client(server.endpoint(), request).status, kCancelled);
   }
 }
 
