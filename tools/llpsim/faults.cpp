@@ -36,7 +36,7 @@ void Damager::begin_block() {
 }
 
 void Damager::end_block() {
-  in_block_ = false;
+  in_block_ = chosen_ = false;
   usual_ = at_;
 }
 
@@ -49,8 +49,9 @@ bool Damager::block_byte(std::uint8_t byte) {
   ++at_;
   if (tail_ > 0) {
     // The block was shorter than the one before: its check is still to come.
+    const bool hit = std::exchange(chosen_, false);
     if (--tail_ == 0) end_block();
-    return std::exchange(chosen_, false);
+    return hit;
   }
   if (byte == (x328 ? kEnq : eb_)) {
     end_block();
@@ -63,31 +64,51 @@ bool Damager::block_byte(std::uint8_t byte) {
   return false;
 }
 
-void Damager::damage(std::span<const std::uint8_t> in, std::vector<std::uint8_t>& out) {
-  for (const std::uint8_t byte : in) {
-    std::uint8_t sent = byte;
-    if (block_byte(byte)) {
-      sent = flip(sent);
-      counts_.blocks++;
-    }
-    if (chance(plan_.insert)) {
-      out.push_back(static_cast<std::uint8_t>(std::uniform_int_distribution<unsigned>(0, 255)(rng_)));
-      counts_.inserted++;
-    }
-    if (chance(plan_.lose)) {
-      counts_.lost++;
-      continue;
-    }
-    if (chance(plan_.flip)) {
-      sent = flip(sent);
-      counts_.flipped++;
-    }
-    out.push_back(sent);
-    if (chance(plan_.twice)) {
-      out.push_back(sent);
-      counts_.doubled++;
-    }
+void Damager::pass(std::uint8_t byte, bool hit, std::vector<std::uint8_t>& out) {
+  if (hit) {
+    byte = flip(byte);
+    counts_.blocks++;
   }
+  if (chance(plan_.insert)) {
+    out.push_back(static_cast<std::uint8_t>(std::uniform_int_distribution<unsigned>(0, 255)(rng_)));
+    counts_.inserted++;
+  }
+  if (chance(plan_.lose)) {
+    counts_.lost++;
+    return;
+  }
+  if (chance(plan_.flip)) {
+    byte = flip(byte);
+    counts_.flipped++;
+  }
+  out.push_back(byte);
+  if (chance(plan_.twice)) {
+    out.push_back(byte);
+    counts_.doubled++;
+  }
+}
+
+void Damager::damage(std::span<const std::uint8_t> in, std::vector<std::uint8_t>& out) {
+  // X3.28 blocks end in a check, which is there to be damaged; others do not.
+  const bool holds = protocol_ != LLP_PROTO_X328;
+  for (const std::uint8_t byte : in) {
+    if (held_) {
+      const bool ends = byte == eb_;
+      if (ends) chosen_ = false;
+      pass(*held_, ends, out);
+      held_.reset();
+    }
+    const bool hit = block_byte(byte);
+    if (holds && chosen_ && at_ > 0)
+      held_ = byte;
+    else
+      pass(byte, hit, out);
+  }
+}
+
+void Damager::restart() {
+  in_block_ = chosen_ = false;
+  held_.reset();
 }
 
 bool begins_with_acknowledgement(llp_protocol protocol, std::uint8_t sb, std::uint8_t eb,
@@ -136,6 +157,8 @@ class FaultyStream final : public io::ByteStream {
 
   asio::awaitable<Result<void>> open() override {
     waiting_.clear();
+    in_.restart();
+    out_.restart();
     co_return co_await line_->open();
   }
 

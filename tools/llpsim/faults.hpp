@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <random>
 #include <span>
 #include <string>
@@ -43,7 +44,9 @@ struct FaultCounts {
 };
 
 // Damages the bytes of one direction. Deterministic for a seed and the order of
-// bytes, however they are split.
+// bytes, however they are split. A block that is to be damaged gets exactly one
+// damaged byte, within the length of the block before; for one that turns out
+// shorter it is the last before the end, so its bytes are held until the next.
 class Damager {
  public:
   // `sb`, `eb`: the marks of HLLP and MLLP blocks.
@@ -51,10 +54,13 @@ class Damager {
           FaultCounts& counts);
 
   void damage(std::span<const std::uint8_t> in, std::vector<std::uint8_t>& out);
+  // The line is another one: a block begun on it is over.
+  void restart();
 
  private:
   // Whether this byte of a block is the one to damage.
   bool block_byte(std::uint8_t byte);
+  void pass(std::uint8_t byte, bool hit, std::vector<std::uint8_t>& out);
   void begin_block();
   void end_block();
   bool chance(double p);
@@ -66,11 +72,12 @@ class Damager {
   FaultCounts& counts_;
   std::mt19937_64 rng_;
   bool in_block_ = false;
-  bool chosen_ = false;     // this block is to be damaged
-  std::size_t at_ = 0;      // position in the block
-  std::size_t target_ = 0;  // byte to damage
-  std::size_t usual_ = 40;  // length of the block before: where to aim
-  unsigned tail_ = 0;       // X3.28: check characters still to come
+  bool chosen_ = false;               // this block is to be damaged
+  std::size_t at_ = 0;                // position in the block
+  std::size_t target_ = 0;            // byte to damage
+  std::size_t usual_ = 40;            // length of the block before: where to aim
+  unsigned tail_ = 0;                 // X3.28: check characters still to come
+  std::optional<std::uint8_t> held_;  // the byte before, in a block to be damaged
 };
 
 // True if `bytes` begin with an acknowledgement (X3.28 ACKn, RINT, NAK; MLLP 2

@@ -155,6 +155,42 @@ TEST(Damager, BlocksOfTheOtherProtocols) {
   }
 }
 
+// However short after a long one, a chosen block gets its one damaged byte.
+TEST(Damager, ShortBlocksAfterLongOnes) {
+  FaultPlan plan;
+  plan.flip_block = 1;
+  std::string text;
+  for (const std::size_t size : {300, 1, 2, 200, 5}) text += "\x0b" + std::string(size, 'm') + "\x1c\r";
+  text += "\x0b\x1c\r";  // nothing in it
+  const Bytes in = bytes(text);
+  for (const llp_protocol protocol : {LLP_PROTO_HLLP, LLP_PROTO_MLLP}) {
+    for (plan.seed = 1; plan.seed <= 50; ++plan.seed) {
+      FaultCounts counts;
+      const Bytes out = damaged(plan, in, counts, 1 << 20, protocol);
+      ASSERT_EQ(out.size(), in.size());
+      const auto at = differences(in, out);
+      ASSERT_EQ(at.size(), 5U) << "seed " << plan.seed;
+      for (const std::size_t i : at) EXPECT_EQ(in[i], 'm');
+      EXPECT_EQ(counts.blocks, 5U);
+      EXPECT_EQ(damaged(plan, in, counts, 1, protocol), out);
+    }
+  }
+}
+
+TEST(Damager, AnotherLineBeginsWithoutABlock) {
+  FaultPlan plan;
+  plan.flip_block = 1;
+  FaultCounts counts;
+  Damager damager(plan, LLP_PROTO_MLLP, 0x0b, 0x1c, plan.seed, counts);
+  Bytes out;
+  damager.damage(bytes("\x0bm"), out);
+  EXPECT_EQ(out, bytes("\x0b"));
+  damager.restart();
+  out.clear();
+  damager.damage(bytes("mm\x1c\r"), out);
+  EXPECT_EQ(out, bytes("mm\x1c\r"));
+}
+
 TEST(Acknowledgements, AreTold) {
   const auto length = [](llp_protocol protocol, std::string_view text) -> std::size_t {
     std::size_t n = 0;
