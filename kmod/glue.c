@@ -273,6 +273,9 @@ void llp_glue_receive(struct llp_line *l, const u8 *p, const u8 *flags, size_t n
 	payer = set_active_memcg(l->memcg);
 	llp_glue_begin(l);
 	l->rx_at = l->io.now;
+	/* What has left the transmitter had left it before these came: they may answer it. */
+	if (l->up && llp_tx_wait(&l->engine))
+		llp_xmit_pump(l);
 	while (n && l->up) {
 		rx_room(l, room);
 		k = llp_rx(&l->engine, &l->io, p, flags, n);
