@@ -110,8 +110,23 @@ static void settle(struct llp_engine *e)
 
 static void drain(struct llp_engine *e)
 {
-	e->u.m.drain = 1;
+	/* An earlier try owes one as well. */
+	e->u.m.drain = e->u.m.timed_out ? MLLP_DRAIN_MORE : MLLP_DRAIN_ONE;
 	llp_arm(e, MLLP_T_SETTLE, e->p.t_c);
+}
+
+/* A reply came that nobody waited for. */
+static void drained(struct llp_engine *e, struct llp_io *io)
+{
+	struct llp_mllp *m = &e->u.m;
+
+	if (m->drain == MLLP_DRAIN_MORE) {
+		settle(e);
+	} else if (m->drain) {
+		m->drain = 0;
+		llp_disarm(e, MLLP_T_SETTLE);
+		try_start(e, io);
+	}
 }
 
 static void committed(struct llp_engine *e, struct llp_io *io)
@@ -188,11 +203,7 @@ void mllp_commit_reply(struct llp_engine *e, struct llp_io *io, bool ack)
 		llp_count(e, LLP_C_NAKS_RECEIVED);
 	if (!ours) {
 		llp_count(e, LLP_C_UNEXPECTED);
-		if (m->drain) {
-			m->drain = 0;
-			llp_disarm(e, MLLP_T_SETTLE);
-			try_start(e, io);
-		}
+		drained(e, io);
 		return;
 	}
 	if (e->tx.active && e->tx.id == m->id)
@@ -480,7 +491,7 @@ static u64 mllp_fingerprint(const struct llp_engine *e, u64 h)
 		    (u64)m->lost_run << 25 | (u64)m->hold << 26 | (u64)m->state << 32 |
 		    (u64)m->early << 40 | (u64)m->tries << 48);
 	h = llp_mix(h, (u64)m->add_cr | (u64)m->abort << 1 | (u64)m->again << 2 | (u64)m->whole << 3 |
-		    (u64)m->timed_out << 4 | (u64)m->by_timeout << 5 | (u64)m->drain << 6 |
+		    (u64)m->timed_out << 4 | (u64)m->by_timeout << 5 | (u64)m->drain << 16 |
 		    (u64)m->req_add_cr << 7 | (u64)(m->id != 0) << 8 | (u64)m->dd_valid << 9 |
 		    (u64)m->bad_len << 32);
 	h = llp_mix(h, (u64)m->len << 32 | m->req_len);

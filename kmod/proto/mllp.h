@@ -33,6 +33,9 @@ enum mllp_send {
 /* What came during the transmission of our block and decides at its end. */
 enum mllp_early { MLLP_EARLY_NONE, MLLP_EARLY_ACK, MLLP_EARLY_NAK };
 
+/* Commit replies that nobody waits for: settling ends with the next, or goes on after it. */
+enum mllp_drain { MLLP_DRAIN_NONE, MLLP_DRAIN_ONE, MLLP_DRAIN_MORE };
+
 static inline bool mllp_r2(const struct llp_engine *e)
 {
 	return e->p.release == 2;

@@ -382,6 +382,25 @@ TEST(MllpSource, AbortWhileWaiting) {
   EXPECT_EQ(s->take(), block("two"));
 }
 
+// shows: mllp/D-12
+TEST(MllpSource, AbortWhileTheRepeatWaits) {
+  // Both tries owe a commit reply; neither is the next block's.
+  auto s = r2();
+  s->submit(1, kM);
+  s->advance(30 * kSec);
+  EXPECT_EQ(s->take(), block(kM) + block(kM));
+  s->abort(1);
+  s->submit(2, "two");
+  s->feed(kAck);
+  EXPECT_EQ(s->take(), "");
+  s->feed(kAck);
+  s->advance(1 * kSec - 1);
+  EXPECT_EQ(s->take(), "");
+  s->advance(1);
+  EXPECT_EQ(s->take(), block("two"));
+  EXPECT_EQ(s->result(2).done, 0);
+}
+
 TEST(MllpSource, AbortOfAQueuedResend) {
   auto s = r2();
   s->submit(1, kM);
