@@ -87,6 +87,7 @@ def test_right_is_played(stage, name, kind, reply):
     player.finish()
 
 
+@pytest.mark.user
 def test_a_difference_is_found(stage):
     capture = Capture("x328/single_block")
     b = bridge(stage, capture, "right", "unix-listen", b"")
@@ -96,6 +97,7 @@ def test_a_difference_is_found(stage):
     assert re.search(r"line \d+: came ACK1 CR, and the capture has ACK2 CR", player.log)
 
 
+@pytest.mark.user
 def test_what_never_comes(stage):
     capture = Capture("x328/single_block")
     b = bridge(stage, capture, "right", "unix-listen", b"")
@@ -105,6 +107,7 @@ def test_what_never_comes(stage):
     assert "came nothing, and the capture has ACK1 CR" in player.finish().log
 
 
+@pytest.mark.user
 @pytest.mark.parametrize("text, status, says", [
     ("llp-capture 2\n", 64, ":1: the first line is 'llp-capture 1'"),
     ("llp-capture 1\nprotocol x328\n+0 > ENQ !parity CR\n+0 < ACK0 CR\n", 64, "line errors cannot be made"),

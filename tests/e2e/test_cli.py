@@ -16,7 +16,7 @@ from support import stations
 from support.apps import App
 from support.bridge import Bridge
 from support.content import hl7, reply_to
-from support.lines import Line
+from support.lines import ANY, Line
 from support.programs import BIN, free_port, listening, until
 
 # sysexits.h, as documented in llpdrv(8).
@@ -68,6 +68,7 @@ WRONG = {
 }
 
 
+@pytest.mark.user
 @pytest.mark.parametrize("case", WRONG)
 def test_wrong(stage, case):
     """One clear line on standard error that names what is wrong, and the documented exit status."""
@@ -78,6 +79,7 @@ def test_wrong(stage, case):
     one_line(program, *words)
 
 
+@pytest.mark.user
 class TestInUse:
     @pytest.mark.core
     def test_dist(self, stage):
@@ -106,6 +108,7 @@ class TestInUse:
         assert path.read_text() == "a file of somebody's"
 
 
+@pytest.mark.user
 class TestInformation:
     @pytest.mark.core
     def test_help(self, stage):
@@ -130,7 +133,7 @@ class TestInformation:
 class TestOptions:
     def test_parameters_are_used(self, stage):
         """--set, --peer, --match and --expect change what goes over the line."""
-        b = Bridge(stage, "x328", "unix-listen", "--set", "block_max=50", "--set", "blocking=size", app=None)
+        b = Bridge(stage, "x328", ANY, "--set", "block_max=50", "--set", "blocking=size", app=None)
         b.station
         b.call(hl7("B", 300))
         b.station.expect_bid()
@@ -140,7 +143,7 @@ class TestOptions:
 
     def test_peer(self, stage):
         """vista-x328: NAK goes without CR."""
-        b = Bridge(stage, "x328", "unix-listen", "--peer", "vista-x328", dist=False)
+        b = Bridge(stage, "x328", ANY, "--peer", "vista-x328", dist=False)
         b.station.bid()
         b.station.put(b"\x02100003ABC\x0300\r")
         assert b.station.take(1) == stations.NAK
@@ -148,7 +151,7 @@ class TestOptions:
 
     def test_expect_none(self, stage):
         """The client gets an empty reply when the line has acknowledged."""
-        b = Bridge(stage, "x328", "unix-listen", "--expect", "none", app=None)
+        b = Bridge(stage, "x328", ANY, "--expect", "none", app=None)
         b.station
         call = b.call(hl7("N", 300))
         b.station.receive()
@@ -156,13 +159,13 @@ class TestOptions:
 
     def test_match_lockstep(self, stage):
         """The next message is the reply, whatever it says."""
-        b = Bridge(stage, "mllp", "unix-listen", "--match", "lockstep", app=None)
+        b = Bridge(stage, "mllp", ANY, "--match", "lockstep", app=None)
         reply = hl7("SOMETHING-ELSE", 300)
         assert b.serve(hl7("M", 300), reply)[1] == reply
 
     def test_match_msa_id(self, stage):
         """Another message is no reply: it goes to the application."""
-        b = Bridge(stage, "mllp", "unix-listen", "--match", "msa_id")
+        b = Bridge(stage, "mllp", ANY, "--match", "msa_id")
         b.station
         request, other = hl7("M", 300), hl7("OTHER", 300)
         call = b.call(request)
@@ -173,6 +176,7 @@ class TestOptions:
         assert call.result() == reply_to(request)
         assert b.app.requests == [other]
 
+    @pytest.mark.user
     def test_long_and_combined_options(self, stage):
         """-yI in one word, and --set more than once."""
         line, port = Line(stage, "unix-listen"), free_port()
@@ -180,6 +184,7 @@ class TestOptions:
         until(lambda: listening(port), "dist", program=drv)
         drv.stop()
 
+    @pytest.mark.user
     @pytest.mark.core
     def test_pty_says_its_name(self, stage):
         """`line: /dev/pts/N` on standard error, with a link and without one."""
@@ -192,6 +197,7 @@ class TestOptions:
             drv.stop()
             assert not os.path.lexists(where)
 
+    @pytest.mark.user
     @pytest.mark.shows("hllp/5/a")
     def test_one_shot(self, stage):
         """-1: the line is left after each transaction, and taken again."""
@@ -208,6 +214,7 @@ class TestOptions:
             station.close()
         assert len(app.requests) == 3
 
+    @pytest.mark.user
     def test_debug_names_control_bytes(self, stage):
         """-d: what goes over the line by name, not one byte of content; -dd: content as well."""
         marker = b"VERYPRIVATE"
@@ -233,6 +240,7 @@ class TestOptions:
 
 
 class TestEnd:
+    @pytest.mark.user
     @pytest.mark.core
     @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
     def test_idle(self, stage, signum):
@@ -284,7 +292,7 @@ class TestEnd:
 
     def test_a_transaction_in_hand_is_finished(self, stage):
         """Within its grace: the client still gets the reply."""
-        b = Bridge(stage, "mllp", "unix-listen", "--stop-grace", "60s", app=None)
+        b = Bridge(stage, "mllp", ANY, "--stop-grace", "60s", app=None)
         b.station
         request = hl7("GRACE", 300)
         call = b.call(request)
@@ -296,6 +304,7 @@ class TestEnd:
         b.drv.finish()
 
 
+@pytest.mark.user
 class TestBackground:
     def start(self, stage, *args, **how):
         return stage.llpdrv("--pid-file", stage.path("pid"), *args, mode=None, **how)
@@ -339,6 +348,7 @@ class TestBackground:
         until(lambda: pid not in stage.left(), "the background process to end")
 
 
+@pytest.mark.user
 class TestForeground:
     @pytest.mark.core
     def test_supervised(self, stage):
@@ -368,6 +378,7 @@ class TestForeground:
         drv.finish()
 
 
+@pytest.mark.user
 def test_usage_does_not_touch_anything(stage):
     """A wrong option among right ones: no port, no file, no process."""
     path = stage.path("s")

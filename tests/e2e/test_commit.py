@@ -11,6 +11,7 @@ import illp
 from support.apps import App
 from support.bridge import Bridge
 from support.content import hl7, reply_to
+from support.lines import ANY
 from support.programs import free_port, until
 from support.stations import block
 
@@ -113,7 +114,7 @@ def test_not_before_the_reply_is_whole(stage, protocol):
     gate = Gate(stage)
     # Far from the time at which it would have to say that it needs more of it.
     patient = ["--set", "peer_timer_a=10min"] if protocol == "x328" else ["--set", "peer_t_c=10min"]
-    b = Bridge(stage, protocol, "unix-listen", *patient, app=gate, dist=False)
+    b = Bridge(stage, protocol, ANY, *patient, app=gate, dist=False)
     line = LINES[protocol](b.station)
     message = hl7("C1", 700)
     reply = reply_to(message, 500)
@@ -145,7 +146,7 @@ def test_an_empty_reply_is_acceptance(stage, protocol):
 def test_not_after_a_reply_that_failed(stage, protocol, how):
     """The application's death, its CAN, and a reply that is no whole HL7: no acknowledgement."""
     gate = Gate(stage)
-    b = Bridge(stage, protocol, "unix-listen", "--set", "resends=0" if protocol == "mllp2" else "retries_l=2",
+    b = Bridge(stage, protocol, ANY, "--set", "resends=0" if protocol == "mllp2" else "retries_l=2",
                app=gate, dist=False)
     line = LINES[protocol](b.station)
     message = hl7("C3", 300)
@@ -171,7 +172,7 @@ def test_not_after_a_reply_that_failed(stage, protocol, how):
 def test_no_application(stage, protocol):
     """Nobody listens: nothing is acknowledged, and the instrument learns it."""
     nobody = type("Nobody", (), {"to": f"{free_port()}%127.0.0.1"})
-    b = Bridge(stage, protocol, "unix-listen", "--connect-tries", "1", app=nobody, dist=False)
+    b = Bridge(stage, protocol, ANY, "--connect-tries", "1", app=nobody, dist=False)
     line = LINES[protocol](b.station)
     line.offer(hl7("C4", 300))
     assert not line.acknowledged()
@@ -182,7 +183,7 @@ def test_no_application(stage, protocol):
 def test_no_application_hllp(stage):
     """HLLP has no acknowledgement; a reject block tells that nobody has the message."""
     nobody = type("Nobody", (), {"to": f"{free_port()}%127.0.0.1"})
-    b = Bridge(stage, "hllp", "unix-listen", "--connect-tries", "1", app=nobody, dist=False)
+    b = Bridge(stage, "hllp", ANY, "--connect-tries", "1", app=nobody, dist=False)
     b.station.send(hl7("C5", 300))
     assert b.station.get_block() == (b"N", b"G")
 
@@ -200,7 +201,7 @@ def test_hllp_says_nothing_once_an_application_has_it(stage):
 
 def test_no_application_mllp1(stage):
     nobody = type("Nobody", (), {"to": f"{free_port()}%127.0.0.1"})
-    b = Bridge(stage, "mllp", "unix-listen", "--connect-tries", "1", app=nobody, dist=False)
+    b = Bridge(stage, "mllp", ANY, "--connect-tries", "1", app=nobody, dist=False)
     b.station.send(hl7("C7", 300))
     b.drv.wait_for("from the instrument failed")
     assert b.station.silent(WATCH)
@@ -211,7 +212,7 @@ def too_late(stage, protocol):
     gate = Gate(stage)
     options = (["--set", "peer_timer_a=150ms", "--set", "retries_l=1"] if protocol == "x328" else
                ["--set", "peer_t_c=150ms", "--set", "peer_resends=0"])
-    return gate, Bridge(stage, protocol, "unix-listen", *options, "--set", "app_timeout=0", app=gate, dist=False)
+    return gate, Bridge(stage, protocol, ANY, *options, "--set", "app_timeout=0", app=gate, dist=False)
 
 
 def given_up(b, line):
@@ -264,7 +265,7 @@ def test_the_repeat_joins_the_delivery(stage, protocol):
 def test_a_failed_delivery_makes_the_repeat_a_possible_duplicate(stage, protocol):
     """An application has seen the message and died; the repeat is delivered and marked."""
     gate = Gate(stage)
-    b = Bridge(stage, protocol, "unix-listen", app=gate, dist=False)
+    b = Bridge(stage, protocol, ANY, app=gate, dist=False)
     line = LINES[protocol](b.station)
     message = hl7("L3", 300)
     line.offer(message)
@@ -357,7 +358,7 @@ class TestOtherPolicies:
     def test_commit_sent(self, stage, protocol):
         """Opt-in and lossy: the bytes are with the application's host."""
         gate = Gate(stage)
-        b = Bridge(stage, protocol, "unix-listen", "--commit", "sent", app=gate, dist=False)
+        b = Bridge(stage, protocol, ANY, "--commit", "sent", app=gate, dist=False)
         line = LINES[protocol](b.station)
         message = hl7("P1", 300)
         line.offer(message)
@@ -371,7 +372,7 @@ class TestOtherPolicies:
         """ready=target_up: bids are refused while no application answers, and granted when one does."""
         path = str(stage.path("app"))
         nobody = type("Nobody", (), {"to": "unix:" + path})
-        b = Bridge(stage, "x328", "unix-listen", "--ready", "target_up", "--connect-tries", "1", app=nobody,
+        b = Bridge(stage, "x328", ANY, "--ready", "target_up", "--connect-tries", "1", app=nobody,
                    dist=False)
         station = b.station
         assert not station.send(hl7("P0", 300))  # from which it learns
@@ -390,7 +391,7 @@ class TestOtherPolicies:
 
     def test_expect_in_none(self, stage, protocol):
         """The instrument wants no reply: the application's is read for the commit point and discarded."""
-        b = Bridge(stage, protocol, "unix-listen", "--set", "expect_in=none", dist=False)
+        b = Bridge(stage, protocol, ANY, "--set", "expect_in=none", dist=False)
         line = LINES[protocol](b.station)
         message = hl7("P3", 300)
         line.offer(message)

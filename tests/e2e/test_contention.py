@@ -8,6 +8,7 @@ import pytest
 from support import SOAK
 from support.bridge import Bridge
 from support.content import hl7, reply_to
+from support.lines import ANY
 from support.stations import Instrument
 
 ROUNDS = 200 if SOAK else 10
@@ -31,7 +32,7 @@ def settings(role):
     pytest.param("hllp", None, id="hllp", marks=pytest.mark.core),
 ])
 def test_everything_arrives(stage, protocol, role):
-    b = Bridge(stage, protocol, "unix-listen", *settings(role))
+    b = Bridge(stage, protocol, ANY, *settings(role))
     delay = DELAY_OF_THE_OTHER.get(role)
     station = b.station
     for i in range(ROUNDS):
@@ -50,7 +51,7 @@ def test_everything_arrives(stage, protocol, role):
 @pytest.mark.parametrize("role", ["secondary", "primary"])
 def test_bids_cross(stage, role):
     """The primary goes first, then the other: both messages go, whoever is which."""
-    b = Bridge(stage, "x328", "unix-listen", *settings(role))
+    b = Bridge(stage, "x328", ANY, *settings(role))
     delay = DELAY_OF_THE_OTHER[role]
     station = b.station
     for i in range(5):

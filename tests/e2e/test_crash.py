@@ -275,6 +275,7 @@ class TestThe1990s:
         assert b.station.send(reply_to(request, 2000))
         assert old.finish().out == reply_to(request, 2000)
 
+    @pytest.mark.user
     @pytest.mark.core
     def test_hears_a_cancel(self, stage):
         """The instrument does not answer: the client's handler gets CAN out of band."""

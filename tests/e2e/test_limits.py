@@ -34,6 +34,7 @@ class TestSlowApplications:
             release.set()
             until(lambda: stuck.station.get() == "ACK2", "the slow application's reply")
 
+    @pytest.mark.user
     @pytest.mark.core
     def test_two_lines_of_llpd(self, stage):
         """In one process as well."""
@@ -78,7 +79,7 @@ class TestSlowApplications:
 
     def test_a_dead_application_is_given_up(self, stage):
         """Its time is over: the instrument is told, the next message goes through to one that lives."""
-        b = Bridge(stage, "x328", "unix-listen", "--set", "peer_timer_a=200ms", "--set", "retries_l=1",
+        b = Bridge(stage, "x328", ANY, "--set", "peer_timer_a=200ms", "--set", "retries_l=1",
                    app=Dead(stage), dist=False)
         assert not b.station.send(hl7("DEAD", 300))
         b.drv.wait_for("out of time while|took too long while")
@@ -86,7 +87,7 @@ class TestSlowApplications:
     @pytest.mark.parametrize("protocol", ["hllp", "mllp"])
     @pytest.mark.shows("hllp/D-19")
     def test_app_timeout_without_acknowledgements(self, stage, protocol):
-        b = Bridge(stage, protocol, "unix-listen", "--set", "app_timeout=200ms", app=Dead(stage), dist=False)
+        b = Bridge(stage, protocol, ANY, "--set", "app_timeout=200ms", app=Dead(stage), dist=False)
         b.station.send(hl7("DEAD", 300))
         b.drv.wait_for("out of time|timed? ?out|failed")
         assert b.station.silent(0.2)
@@ -96,7 +97,7 @@ class TestClients:
     @pytest.mark.core
     def test_a_flood_is_bounded(self, stage):
         """Connections beyond the bound are turned away; who is served stays served, and room comes back."""
-        b = Bridge(stage, "mllp", "unix-listen", "--max-connections", "8", "--drain-time", "20ms",
+        b = Bridge(stage, "mllp", ANY, "--max-connections", "8", "--drain-time", "20ms",
                    app=None)
         b.station
         request = hl7("FIRST", 300)
@@ -144,7 +145,7 @@ class TestClients:
     @pytest.mark.core
     def test_a_request_too_long(self, stage):
         """CAN as soon as it is too long, and a line in the log."""
-        b = Bridge(stage, "x328", "unix-listen", "--set", "max_message=1000", app=None)
+        b = Bridge(stage, "x328", ANY, "--set", "max_message=1000", app=None)
         b.station
         assert b.call(hl7("LONG", 5000)).refused() in (illp.Cancelled, illp.Reset)
         b.drv.wait_for("refused.*1000")
@@ -159,14 +160,14 @@ class TestClients:
 
     def test_a_reply_too_long(self, stage):
         """From the application: not passed on, not acknowledged."""
-        b = Bridge(stage, "mllp2", "unix-listen", "--set", "max_message=1000",
+        b = Bridge(stage, "mllp2", ANY, "--set", "max_message=1000",
                    reply=lambda request: reply_to(request, 5000), dist=False)
         b.station.put_block(hl7("R", 300))
         assert b.station.get_block() == b"\x15"
         b.drv.wait_for("failed.*1000")
 
     def test_a_message_too_long_from_the_instrument(self, stage):
-        b = Bridge(stage, "x328", "unix-listen", "--set", "max_message=1000", dist=False)
+        b = Bridge(stage, "x328", ANY, "--set", "max_message=1000", dist=False)
         station = b.station
         station.bid()
         with pytest.raises(AssertionError, match="EOT came"):
@@ -179,7 +180,7 @@ class TestClients:
     @pytest.mark.core
     def test_too_many_requests(self, stage):
         """The queue is full: CAN at once, the others keep their place."""
-        b = Bridge(stage, "mllp", "unix-listen", "--max-queue", "3", "--max-connections", "50",
+        b = Bridge(stage, "mllp", ANY, "--max-queue", "3", "--max-connections", "50",
                    "--set", "reply_timeout=60s", app=None)
         b.station
         first = b.call(hl7("Q0", 300))
@@ -198,7 +199,7 @@ class TestClients:
         assert not waiting
 
     def test_a_request_waits_so_long_at_most(self, stage):
-        b = Bridge(stage, "mllp", "unix-listen", "--queue-timeout", "1s", "--set", "reply_timeout=60s", app=None)
+        b = Bridge(stage, "mllp", ANY, "--queue-timeout", "1s", "--set", "reply_timeout=60s", app=None)
         b.station
         first = b.call(hl7("W0", 300))
         assert b.station.receive() == first.request
@@ -210,7 +211,7 @@ class TestClients:
     @pytest.mark.shows("illp/3/recv+idle")
     def test_an_idle_client(self, stage):
         """T_idle: no byte of a request for so long: CAN."""
-        b = Bridge(stage, "mllp", "unix-listen", "--idle-timeout", "200ms", app=None)
+        b = Bridge(stage, "mllp", ANY, "--idle-timeout", "200ms", app=None)
         b.station
         s = illp.connect(b.dist)
         stage.cleanup(s.close)
@@ -220,7 +221,7 @@ class TestClients:
 
     def test_a_client_that_does_not_take_its_reply(self, stage):
         """It is given up; the line goes on."""
-        b = Bridge(stage, "mllp", "unix-listen", "--idle-timeout", "1s", app=None)
+        b = Bridge(stage, "mllp", ANY, "--idle-timeout", "1s", app=None)
         b.station
         request = hl7("NT", 300)
         s = socket.socket()

@@ -3,17 +3,18 @@
 
 import pytest
 
-from support import ROOT, stations
+from support import ENGINE, ROOT, stations
 from support.apps import App, Call
 from support.content import hl7, reply_to
-from support.lines import Line
+from support.lines import ANY, SERIAL, Line
 from support.programs import free_port, listening, until
 
 
 @pytest.mark.core
 def test_three_lines(stage):
     """Of three kinds, in three protocols, in one process; each with its application and its clients."""
-    table = {"chem": ("x328", "pty"), "haem": ("hllp", "tcp-listen"), "urine": ("mllp2", "unix-connect")}
+    table = {"chem": ("x328", SERIAL), "haem": ("hllp", ENGINE and ANY or "tcp-listen"),
+             "urine": ("mllp2", ENGINE and ANY or "unix-connect")}
     apps = {name: App(stage, reply_to) for name in table}
     lines = {name: Line(stage, kind, name).prepare() for name, (_, kind) in table.items()}
     ports = {name: free_port() for name in table}
@@ -26,7 +27,7 @@ def test_three_lines(stage):
             to = "{apps[name].to}"
             dist = "{ports[name]}"
             serve_at_once = true
-            """
+            """ + (f'engine = "{ENGINE}"\n' if ENGINE else "")
     config = stage.path("llpd.toml")
     config.write_text(text)
     stage.llpd("--check", "--config", config).finish()
@@ -71,6 +72,7 @@ WRONG = {
 }
 
 
+@pytest.mark.user
 @pytest.mark.parametrize("case", WRONG)
 def test_check(stage, case):
     """File, line, key and what is allowed; nothing is started."""
@@ -84,6 +86,7 @@ def test_check(stage, case):
         assert word in program.log, program.report()
 
 
+@pytest.mark.user
 @pytest.mark.core
 def test_check_finds_everything_at_once(stage):
     config = stage.path("bad.toml")
@@ -93,6 +96,7 @@ def test_check_finds_everything_at_once(stage):
     assert "bad.toml:5" in program.log and "bad.toml:9" in program.log
 
 
+@pytest.mark.user
 def test_check_is_right_about_the_example(stage):
     """What the documentation shows can be read."""
     examples = sorted((ROOT / "docs" / "examples").glob("*.toml"))
@@ -101,12 +105,14 @@ def test_check_is_right_about_the_example(stage):
         stage.llpd("--check", "--config", example).finish()
 
 
+@pytest.mark.user
 def test_no_file(stage):
     program = stage.llpd("--config", stage.path("none.toml"), exit_status=None)
     assert program.wait() != 0
     assert len(program.log.splitlines()) == 1 and "none.toml" in program.log
 
 
+@pytest.mark.user
 def test_a_wrong_file_starts_nothing(stage):
     config = stage.path("bad.toml")
     path = stage.path("s")

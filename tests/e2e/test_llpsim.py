@@ -15,6 +15,8 @@ from support import PATIENCE
 from support.content import hl7
 from support.programs import BIN, free_port, listening, unix_listening, until
 
+pytestmark = pytest.mark.user
+
 PROTOCOLS = ("x328", "hllp", "mllp", "mllp2")
 SCALED = ["--time-scale", "0.05"]
 

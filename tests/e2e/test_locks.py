@@ -11,13 +11,14 @@ import pytest
 
 from support.bridge import Bridge
 from support.content import hl7, reply_to
+from support.lines import ANY
 from support.programs import until
 
 
 @pytest.mark.core
 def test_a_transaction_waits_for_the_lock(stage):
     """Another program holds NAME.lock: a request waits, and goes out when the lock is free."""
-    b = Bridge(stage, "mllp", "unix-listen", "--name", "chem", app=None)
+    b = Bridge(stage, "mllp", ANY, "--name", "chem", app=None)
     b.station
     with open(stage.run_dir / "chem.lock", "a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -44,7 +45,7 @@ def test_a_transaction_waits_for_the_lock(stage):
 @pytest.mark.core
 def test_receiving_never_waits_for_the_lock(stage):
     """What the instrument sends is committed and answered while another program has the lock."""
-    b = Bridge(stage, "x328", "unix-listen", "--name", "chem", dist=False)
+    b = Bridge(stage, "x328", ANY, "--name", "chem", dist=False)
     b.station
     with open(stage.run_dir / "chem.lock", "a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -54,7 +55,7 @@ def test_receiving_never_waits_for_the_lock(stage):
 
 def test_two_programs_take_turns(stage):
     """flock(1) as the other program, again and again: both get their turns."""
-    b = Bridge(stage, "mllp", "unix-listen", "--name", "chem", app=None)
+    b = Bridge(stage, "mllp", ANY, "--name", "chem", app=None)
     b.station
     other = stage.start(["bash", "-c", 'for i in $(seq 30); do flock "$0" true; done', stage.run_dir / "chem.lock"])
     for i in range(30):
@@ -67,9 +68,9 @@ def test_two_programs_take_turns(stage):
 @pytest.mark.core
 def test_one_receiver_for_a_line(stage):
     """A second llpdrv under the same name says who has it, on one line."""
-    first = Bridge(stage, "mllp", "unix-listen", "--name", "chem", name="a")
+    first = Bridge(stage, "mllp", ANY, "--name", "chem", name="a")
     first.station
-    second = Bridge(stage, "mllp", "unix-listen", "--name", "chem", name="b").start(exit_status=None)
+    second = Bridge(stage, "mllp", ANY, "--name", "chem", name="b").start(exit_status=None)
     assert second.drv.wait() != 0
     assert str(first.drv.pid) in second.drv.log
     assert len(second.drv.log.splitlines()) == 1
@@ -93,6 +94,7 @@ def drv(stage, device, *more, **how):
     return stage.llpdrv("-m", "-t", device, "-i", "9%127.0.0.1", *more, **how)
 
 
+@pytest.mark.user
 class TestPort:
     @pytest.mark.core
     def test_a_second_llpdrv(self, stage, port):
@@ -168,6 +170,7 @@ class TestPort:
         until(raw, "the port to be raw at 19200", program=first)
 
 
+@pytest.mark.user
 @pytest.mark.core
 def test_a_terminal_that_hangs_up(stage):
     """The instrument's end of a pseudo terminal is closed and opened again: llpdrv goes on."""

@@ -14,13 +14,14 @@ from support import SOAK
 from support.apps import Dead
 from support.bridge import Bridge
 from support.content import hl7, reply_to
+from support.lines import ANY, SERIAL
 
 
 @pytest.mark.core
 @pytest.mark.parametrize("protocol", ["x328", "hllp", "mllp", "mllp2"])
 def test_a_message(stage, protocol):
     """Defaults throughout."""
-    b = Bridge(stage, protocol, "pty")
+    b = Bridge(stage, protocol, SERIAL)
     message, request = hl7("T1", 2000), hl7("T2", 2000)
     assert b.ask(message) == reply_to(message)
     assert b.serve(request, reply_to(request)) == (request, reply_to(request))
@@ -45,7 +46,7 @@ def test_x328_timer_a(stage):
 @pytest.mark.shows("x328/D-21")
 def test_x328_timer_b(stage):
     """A block that does not end in 3 s and its margins: EOT."""
-    b = Bridge(stage, "x328", "unix-listen", "--set", "b_margin=1ms", dist=False)
+    b = Bridge(stage, "x328", ANY, "--set", "b_margin=1ms", dist=False)
     b.station.bid()
     begin = time.monotonic()
     b.station.put(b"\x02100100MSH|half a block")
@@ -56,7 +57,7 @@ def test_x328_timer_b(stage):
 @pytest.mark.shows("common/2")
 def test_hllp_t_in(stage):
     """Silence inside a block: N G. 4 s instead of 10."""
-    b = Bridge(stage, "hllp", "unix-listen", "--set", "t_in=4s", dist=False)
+    b = Bridge(stage, "hllp", ANY, "--set", "t_in=4s", dist=False)
     station = b.station
     begin = time.monotonic()
     station.put(b"\x0bD23\rMSH|half a block")
@@ -67,7 +68,7 @@ def test_hllp_t_in(stage):
 @pytest.mark.shows("common/2")
 def test_mllp2_t_c(stage):
     """The block again when the commit reply does not come. 4 s instead of 30."""
-    b = Bridge(stage, "mllp2", "unix-listen", "--set", "t_c=4s", app=None)
+    b = Bridge(stage, "mllp2", ANY, "--set", "t_c=4s", app=None)
     station, request = b.station, hl7("TC", 300)
     begin = time.monotonic()
     call = b.call(request)
@@ -82,7 +83,7 @@ def test_mllp2_t_c(stage):
 @pytest.mark.shows("mllp/5/reply")
 def test_mllp_reply_timeout(stage):
     """The client learns that no reply came, not earlier. 3 s instead of 30."""
-    b = Bridge(stage, "mllp", "unix-listen", "--set", "reply_timeout=3s", app=None)
+    b = Bridge(stage, "mllp", ANY, "--set", "reply_timeout=3s", app=None)
     station = b.station
     begin = time.monotonic()
     call = b.call(hl7("RT", 300))
@@ -94,7 +95,7 @@ def test_mllp_reply_timeout(stage):
 @pytest.mark.parametrize("peer_timer_a, least", [("500ms", 1.5), *([("6s", 18)] if SOAK else [])])
 def test_x328_whole_budget(stage, peer_timer_a, least):
     """0.6 x peer A x L by NAK, then EOT."""
-    b = Bridge(stage, "x328", "unix-listen", "--set", f"peer_timer_a={peer_timer_a}", app=Dead(stage), dist=False)
+    b = Bridge(stage, "x328", ANY, "--set", f"peer_timer_a={peer_timer_a}", app=Dead(stage), dist=False)
     station = b.station
     begin = time.monotonic()
     assert not station.send(hl7("BUDGET", 300))
@@ -104,7 +105,7 @@ def test_x328_whole_budget(stage, peer_timer_a, least):
 @pytest.mark.parametrize("scale, least", [("0.5", 3.0), ("0.1", 0.6)])
 def test_time_scale(stage, scale, least):
     """--time-scale multiplies: timer A of 6 s."""
-    b = Bridge(stage, "x328", "unix-listen", "--time-scale", scale, app=None)
+    b = Bridge(stage, "x328", ANY, "--time-scale", scale, app=None)
     station = b.station
     begin = time.monotonic()
     b.call(hl7("S", 300))

@@ -14,7 +14,8 @@ SOAK = os.environ.get("LLP_SOAK", "0") not in ("", "0")
 # the programs may be built with sanitizers. Never a measure of speed.
 PATIENCE = 60.0
 
-# Where the protocol of serial lines runs (llpdrv --engine): "kernel" in a machine with the module. Then LLP_PORTS
-# may name two serial ports with a cable between them, llpdrv's first: lines without a kind of their own use these.
+# Where the protocol of serial lines runs (llpdrv --engine): "kernel" in a machine with the module. Lines without a
+# kind of their own are then serial: pseudo terminals, or the pairs of ports with a cable between them that LLP_PORTS
+# names, llpdrv's first ("ttyA ttyB ttyC ttyD": two pairs).
 ENGINE = os.environ.get("LLP_ENGINE", "")
-PORTS = tuple(os.environ.get("LLP_PORTS", "").split())
+PORTS = tuple(zip(*[iter(os.environ.get("LLP_PORTS", "").split())] * 2))

@@ -51,6 +51,21 @@ class Bridge:
                 self.wait_dist()
         return self._station
 
+    def simulate(self, *args):
+        """llpdrv and llpsim, whichever must be there first."""
+        program = ["--protocol", self.protocol, "--line", self.line.sim, *args]
+        if self.line.sim_first:
+            self.sim = self.stage.llpsim(*program)
+            until(self.line.sim_ready, "llpsim to make the line", program=self.sim)
+            self.start()
+        else:
+            self.start()
+            until(self.line.ready, "llpdrv to make the line", program=self.drv)
+            self.sim = self.stage.llpsim(*program)
+            if self.line.kind == "ports":
+                self.sim.wait_for("ready:")  # a port that nobody has open hears nothing
+        return self.sim
+
     def reconnect(self):
         """A new station on the same line."""
         if self._station is not None:

@@ -25,8 +25,9 @@ from . import ENGINE, PATIENCE, PORTS
 from .programs import free_port, listening, unix_listening, until
 
 KINDS = ("pty", "tty", "tcp-connect", "tcp-listen", "unix-connect", "unix-listen")
-# Of a test that does not care.
-ANY = "ports" if PORTS else "unix-listen"
+# Of a test that does not care, and of one that wants a serial line.
+ANY = "ports" if PORTS else "tty" if ENGINE else "unix-listen"
+SERIAL = ANY if ENGINE else "pty"
 # Nothing between the ports paces it; the most that every UART can.
 _PORT_BAUD = 115200
 
@@ -68,13 +69,14 @@ class Wire:
         self._fd, self._owner = -1, None
 
 
-# LLP_IOC_INFO of <llp.h>: size of its structure, place and bits of its flags.
-_INFO_SIZE, _INFO_FLAGS, _INFO_READY = 160, 12, 0x01 | 0x04
+# LLP_IOC_INFO of <llp.h>: size of its structure, place and bits of its flags, place of its tty's name.
+_INFO_SIZE, _INFO_FLAGS, _INFO_READY, _INFO_TTY = 160, 12, 0x01 | 0x04, slice(64, 96)
 _INFO = 2 << 30 | _INFO_SIZE << 16 | 0xE1 << 8
 
 
-def kernel_line_ready():
-    """Whether a line of the kernel is up and has a receiver: what comes before that is not looked at."""
+def kernel_line_ready(device):
+    """Whether the kernel's line on this tty is up and has a receiver: what comes before that is not looked at."""
+    name = os.path.realpath(device).removeprefix("/dev/").replace("/", "").encode()
     for path in glob.glob("/dev/llp[0-9]*"):
         try:
             fd = os.open(path, os.O_RDWR | os.O_NONBLOCK)
@@ -82,7 +84,8 @@ def kernel_line_ready():
             continue
         try:
             info = fcntl.ioctl(fd, _INFO, bytes(_INFO_SIZE))
-            if struct.unpack_from("I", info, _INFO_FLAGS)[0] & _INFO_READY == _INFO_READY:
+            if (info[_INFO_TTY].rstrip(b"\0") == name
+                    and struct.unpack_from("I", info, _INFO_FLAGS)[0] & _INFO_READY == _INFO_READY):
                 return True
         except OSError:
             pass
@@ -100,6 +103,18 @@ def _raw(fd, speed=None):
         termios.tcsetattr(fd, termios.TCSANOW, mode)
 
 
+def drain(*devices):
+    """Throws away what an earlier test left on a cable."""
+    fds = [os.open(device, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK) for device in devices]
+    for fd in fds:
+        _raw(fd, termios.B115200)
+    while ready := select.select(fds, [], [], 0.1)[0]:
+        for fd in ready:
+            os.read(fd, 65536)
+    for fd in fds:
+        os.close(fd)
+
+
 class Line:
     """A line of one kind. `args` for llpdrv, `sim()` for llpsim, or `wire()` for a station of ours.
 
@@ -111,7 +126,11 @@ class Line:
         if PORTS and kind in ("tty", "ports"):
             kind, baud = "ports", _PORT_BAUD
         self.kind, self.baud = kind, baud
-        self.path = PORTS[0] if kind == "ports" else str(stage.path(name))
+        self.path, self._other = stage.ports() if kind == "ports" else (str(stage.path(name)), "")
+        if kind == "ports":
+            drain(self.path, self._other)
+        if ENGINE == "kernel" and kind in ("tty", "ports"):
+            stage.in_kernel += 1
         self.port = free_port() if kind.startswith("tcp") else 0
         self._listener = self._master = None
         self._stage = stage
@@ -140,7 +159,7 @@ class Line:
             "tcp-listen": f"tcp:127.0.0.1:{self.port}",
             "unix-connect": f"unix-listen:{self.path}",
             "unix-listen": f"unix:{self.path}",
-            "ports": f"tty:{PORTS[-1] if PORTS else ''},{baud}",
+            "ports": f"tty:{self._other},{baud}",
         }[kind]
 
     @property
@@ -159,7 +178,7 @@ class Line:
         return {"pty": lambda: os.path.exists(self.path),
                 "tcp-listen": lambda: listening(self.port),
                 "unix-listen": lambda: unix_listening(self.path),
-                "ports": kernel_line_ready}.get(self.kind, lambda: True)()
+                "ports": lambda: kernel_line_ready(self.path)}.get(self.kind, lambda: True)()
 
     def prepare(self):
         """Makes what llpdrv opens, for a station of ours."""
@@ -183,16 +202,15 @@ class Line:
         until(self.ready, f"line {self.kind}", program=program)
         if self.kind == "tty":
             if ENGINE == "kernel":
-                until(kernel_line_ready, "the kernel's line", program=program)
+                until(lambda: kernel_line_ready(self.path), "the kernel's line", program=program)
             wire = Wire(self._master)
         elif self.kind == "pty":
             fd = os.open(self.path, os.O_RDWR | os.O_NOCTTY)
             _raw(fd)
             wire = Wire(fd)
         elif self.kind == "ports":
-            fd = os.open(PORTS[-1], os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+            fd = os.open(self._other, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
             _raw(fd, termios.B115200)
-            termios.tcflush(fd, termios.TCIOFLUSH)  # what the test before left
             wire = Wire(fd)
         elif self._listener is not None:
             self._listener.settimeout(PATIENCE)

@@ -18,7 +18,9 @@ import threading
 import time
 from pathlib import Path
 
-from . import PATIENCE, ROOT
+import pytest
+
+from . import PATIENCE, PORTS, ROOT
 
 BIN = Path(os.environ.get("LLP_BIN") or ROOT / "build" / "bin")
 SANITIZER = re.compile(rb"(Address|Leak|Thread|Memory|UndefinedBehavior)Sanitizer|runtime error:")
@@ -196,14 +198,23 @@ class Stage:
         self.run_dir.mkdir()
         self.lock_dir.mkdir()
         self.programs = []
+        self.in_kernel = 0  # lines of this test whose protocol the kernel runs
+        self._ports = iter(PORTS)
         self._cleanups = []
         self._sanitizer_log = self.dir / "sanitizer"
-        self.env = {**os.environ, MARK: str(self.dir), "LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
+        self.env = {**os.environ, MARK: str(self.dir), "LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1",
+                    "STATE_DIRECTORY": str(self.dir / "state")}
         for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"):
             self.env[name] = f"{os.environ.get(name, '')}:log_path={self._sanitizer_log}".lstrip(":")
 
     def path(self, name):
         return self.dir / name
+
+    def ports(self):
+        """Two ports with a cable between them that no other line of this test has."""
+        if (pair := next(self._ports, None)) is None:
+            pytest.skip(f"needs more pairs of serial ports than the {len(PORTS)} of LLP_PORTS")
+        return pair
 
     def cleanup(self, function):
         """Called at the end, before the programs are ended; the last first."""

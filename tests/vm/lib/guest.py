@@ -46,6 +46,7 @@ class Job:
     build: Path = modules.BASE
     sources: tuple[str, ...] = modules.SOURCES
     log: Path | None = None  # kept; without one, only what failed is kept
+    results: Path | None = None  # where what the command left in LLP_VM_RESULTS goes
 
 
 @dataclass
@@ -91,6 +92,7 @@ def prepare(job: Job, built: modules.Modules, share: Path, nonce: str) -> None:
               "COLUMNS": size.columns, "LINES": size.lines, "TERM": os.environ.get("TERM", "dumb") if job.shell else ""}
     (share / "env").write_text("".join(f"LLP_VM_{key}={shlex.quote(str(value))}\n" for key, value in values.items()))
     (share / "programs").mkdir()
+    (share / "results").mkdir()
     if job.programs:
         (share / "list").write_text("".join(f"{program.name}\t{program.seconds}\t{program.modules}\t{program.command}\n"
                                             for program in job.programs))
@@ -149,6 +151,8 @@ def run(job: Job) -> Result:
         judge(result, share)
         (directory / "dmesg").write_text("".join(f"{line}\n" for line in result.kmsg))
         shutil.copytree(share / "programs", directory / "programs", dirs_exist_ok=True)
+        if job.results:
+            shutil.copytree(share / "results", job.results, dirs_exist_ok=True)
     return result
 
 
