@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Lines on USB adapters, which come and go: ttyUSB0 and ttyUSB1, with a cable between them.
+#include <glob.h>
 #include <limits.h>
 #include <pthread.h>
 
@@ -18,19 +19,50 @@ static int authorize(const char* file, const char* word) {
   return failed;
 }
 
-// The file that says whether the adapter of this tty may be used.
-static bool authorized_file(const char* tty, char file[PATH_MAX]) {
+// The adapter of this tty, in sysfs.
+static bool adapter_of(const char* tty, char adapter[PATH_MAX]) {
   char link[64];
-  char device[PATH_MAX - 32];
-  char found[PATH_MAX];
+  char port[PATH_MAX];
+  char path[PATH_MAX + 16];
   // The tty's device is a port of an interface of the adapter.
   snprintf(link, sizeof link, "/sys/class/tty/%s/device", tty + strlen("/dev/"));
-  if (!realpath(link, found) || strlen(found) >= sizeof device) {
+  if (!realpath(link, port)) {
     return false;
   }
-  strcpy(device, found);
-  snprintf(file, PATH_MAX, "%s/../../authorized", device);
-  return realpath(file, found) != NULL && strcpy(file, found) != NULL;
+  snprintf(path, sizeof path, "%s/../..", port);
+  return realpath(path, adapter) != NULL;
+}
+
+// The file that says whether the adapter of this tty may be used.
+static bool authorized_file(const char* tty, char file[PATH_MAX]) {
+  char adapter[PATH_MAX];
+  return adapter_of(tty, adapter) && snprintf(file, PATH_MAX, "%.4000s/authorized", adapter) > 0;
+}
+
+// Gives a command to QEMU's monitor, which the machine has on a port of its own.
+static bool tell_qemu(const char* command) {
+  glob_t names;
+  char word[32] = "";
+  char device[64];
+  bool told = false;
+  if (glob("/sys/class/virtio-ports/*/name", 0, NULL, &names) != 0) {
+    return false;
+  }
+  for (size_t i = 0; i < names.gl_pathc && !told; i++) {
+    FILE* name = fopen(names.gl_pathv[i], "re");
+    if (name && fscanf(name, "%31s", word) == 1 && strcmp(word, "llp-vm.monitor") == 0 &&
+        sscanf(names.gl_pathv[i], "/sys/class/virtio-ports/%31[^/]", word) == 1) {
+      snprintf(device, sizeof device, "/dev/%s", word);
+      int port = open(device, O_RDWR | O_CLOEXEC);
+      told = port >= 0 && tty_send(port, command, strlen(command));
+      close(port);
+    }
+    if (name) {
+      fclose(name);
+    }
+  }
+  globfree(&names);
+  return told;
 }
 
 FIXTURE(usb) {
@@ -117,5 +149,64 @@ TEST_F(usb, pulled_adapter_ends_its_line_and_comes_back_as_a_fresh_one) {
   passes(_metadata, self->line[0], self->line[1]);
   passes(_metadata, self->line[1], self->line[0]);
 }
+
+// ---- pulled in mid message
+
+static char large[100000];
+
+static void* write_large(void* argument) {
+  struct call* call = argument;
+  call->result = write(call->line, large, sizeof large) < 0 ? -errno : 0;
+  return NULL;
+}
+
+static void pulled(struct __test_metadata* _metadata, FIXTURE_DATA(usb) * self, int from, int gone) {
+  char adapter[PATH_MAX];
+  char command[128];
+  struct call reader = {.line = self->line[1 - from]};
+  struct call writer = {.line = self->line[from]};
+  pthread_t threads[2];
+  memset(large, 'x', sizeof large);
+  ASSERT_TRUE(adapter_of(paths[gone], adapter));
+  // They are on the ports of their hub in their order: 1-1 and 1-2.
+  int number = adapter[strlen(adapter) - 1] - '1';
+  ASSERT_TRUE(number == 0 || number == 1) { TH_LOG("%s", adapter); }
+  ASSERT_EQ(0, ioctl(reader.line, LLP_IOC_RECEIVE, &(__u32){1}));
+  ASSERT_EQ(0, pthread_create(&threads[0], NULL, read_one, &reader));
+  ASSERT_EQ(0, pthread_create(&threads[1], NULL, write_large, &writer));
+  ASSERT_TRUE(EVENTUALLY(line_counter(reader.line, "rx_blocks") > 10));
+  snprintf(command, sizeof command, "device_del usb%d\n", number);
+  ASSERT_TRUE(tell_qemu(command));
+  ASSERT_TRUE(EVENTUALLY(access(paths[gone], F_OK) != 0));
+  if (gone == from) {
+    ASSERT_EQ(0, pthread_join(threads[1], NULL));
+    EXPECT_EQ(-ENODEV, writer.result);
+    // Who received has part of a message, which nobody sees.
+    ASSERT_EQ(0, line_detach(self->tty[1 - from]));
+    ASSERT_EQ(0, pthread_join(threads[0], NULL));
+  } else {
+    ASSERT_EQ(0, pthread_join(threads[0], NULL));
+    ASSERT_EQ(0, line_detach(self->tty[from]));
+    ASSERT_EQ(0, pthread_join(threads[1], NULL));
+    EXPECT_EQ(-ENODEV, writer.result);
+  }
+  EXPECT_EQ(0, reader.result);
+  for (int end = 0; end < 2; end++) {
+    close(self->line[end]);
+    close(self->tty[end]);
+  }
+  snprintf(command, sizeof command, "device_add usb-serial,always-plugged=on,chardev=cable2%c,id=usb%d\n",
+           'a' + number, number);
+  ASSERT_TRUE(tell_qemu(command));
+  for (int end = 0; end < 2; end++) {
+    ASSERT_TRUE(EVENTUALLY(access(paths[end], F_OK) == 0));
+    ASSERT_TRUE(begin(end, &self->tty[end], &self->line[end])) { TH_LOG("%s", strerror(errno)); }
+  }
+  passes(_metadata, self->line[from], self->line[1 - from]);
+}
+
+TEST_F(usb, sender_pulled_in_mid_message) { pulled(_metadata, self, 0, 0); }
+
+TEST_F(usb, receiver_pulled_in_mid_message) { pulled(_metadata, self, 0, 1); }
 
 TEST_HARNESS_MAIN

@@ -45,8 +45,16 @@ class Machine:
 
     def wire(self) -> list[str]:
         """Two 16550s: ttyS1 (ISA) and ttyS2 (PCI); once xhci_pci and ftdi_sio are loaded, also ttyUSB0 and ttyUSB1."""
-        usb = "usb-serial,always-plugged=on"
-        return [*self.cable(1, "isa-serial,index=1", "pci-serial"), "-device", "qemu-xhci", *self.cable(2, usb, usb)]
+        usb = "usb-serial,always-plugged=on,id=usb"
+        return [*self.cable(1, "isa-serial,index=1", "pci-serial"), "-device", "qemu-xhci",
+                *self.cable(2, f"{usb}0", f"{usb}1")]
+
+    def monitor(self) -> list[str]:
+        """QEMU's monitor, for the guest itself: tests there pull its adapters."""
+        path = self.share / "monitor"
+        return ["-chardev", f"socket,id=monitor,path={path},server=on,wait=off", "-mon", "chardev=monitor,mode=readline",
+                "-chardev", f"socket,id=console,path={path}", "-device",
+                "virtserialport,chardev=console,name=llp-vm.monitor"]
 
     def command(self, port: str) -> list[str]:
         output = (["-chardev", "stdio,id=out,signal=off", "-device", "virtconsole,chardev=out"] if self.interactive else
@@ -59,7 +67,7 @@ class Machine:
                 "-device", "virtio-9p-pci,fsdev=root,mount_tag=root",
                 "-fsdev", f"local,id=share,path={self.share},security_model=none",
                 "-device", "virtio-9p-pci,fsdev=share,mount_tag=share",
-                "-device", "virtio-serial-pci", *output, *self.wire(),
+                "-device", "virtio-serial-pci", *output, *self.monitor(), *self.wire(),
                 "-append", f"{COMMAND_LINE} {self.append}".strip(), *self.extra]
 
 
