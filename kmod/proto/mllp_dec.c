@@ -326,6 +326,7 @@ static size_t eb_was_data(struct llp_engine *e, struct llp_io *io)
 static size_t in_fs(struct llp_engine *e, struct llp_io *io, u8 c)
 {
 	bool strict = e->p.eb == LLP_EB_STRICT, pair = e->p.eb == LLP_EB_PAIR;
+
 	if (c == CH_CR || (c == CH_LF && !strict && !pair)) {
 		complete(e, io);
 		return 1;

@@ -227,13 +227,12 @@ void x328_bid_pause_over(struct llp_engine *e, struct llp_io *io)
 {
 	struct llp_x328 *x = &e->u.x;
 
-	if (x->state != X328_CONT) {
+	if (x->state != X328_CONT)
 		x328_try_bid(e, io);
-	} else if (x->id && !llp_exch_gate(e)) {
+	else if (x->id && !llp_exch_gate(e))
 		x328_go_idle(e, io);
-	} else {
+	else
 		send_bid(e, io);
-	}
 }
 
 /**
