@@ -91,10 +91,11 @@ model: ## Explore two stations over a faulty line, and broken engines (ARGS=...)
 	@tests/model/mutants/run --tree build/model --jobs $(JOBS)
 
 .PHONY: bench
-bench: ## Engine throughput as ratios to a baseline (ARGS=...)
-	@$(deps) --check build bench
+bench: ## The engine's throughput, and lines of the kernel's and of user space
+	@$(deps) --check build bench module vm
 	@$(MAKE) build-release
 	@build/release/bench/llp_bench $(ARGS)
+	@tests/bench/lines
 
 ##@ Code
 

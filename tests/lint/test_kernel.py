@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What the kernel's checkers say is neither lost nor too easily allowed."""
+
+import importlib.machinery
+import importlib.util
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+
+
+def load():
+    sys.dont_write_bytecode = True
+    loader = importlib.machinery.SourceFileLoader("llp_kernel_lint", str(HERE / "kernel"))
+    tool = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
+    loader.exec_module(tool)
+    return tool
+
+
+TOOL = load()
+SAID = "kmod/a.c:7: WARNING:VOLATILE: Use of volatile is usually wrong\ntotal: 0 errors, 1 warnings, 0 checks, 9 lines checked\n"
+
+
+def test_a_complaint_is_one():
+    assert TOOL.judge(SAID, []) == [SAID.splitlines()[0]]
+
+
+def test_an_exception_is_for_its_type_and_its_files():
+    assert TOOL.judge(SAID, [("VOLATILE", "kmod/*")]) == []
+    assert len(TOOL.judge(SAID, [("VOLATILE", "tests/*")])) == 2
+    assert len(TOOL.judge(SAID, [("LONG_LINE", "kmod/*")])) == 2
+
+
+def test_an_exception_that_nothing_needs():
+    assert TOOL.judge("", [("VOLATILE", "*")]) == ["kernel.txt: nothing needs VOLATILE *"]
+
+
+def test_exceptions_have_reasons():
+    text = (HERE / "kernel.txt").read_text()
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    assert len(TOOL.read_exceptions(text)) == len(lines)
+    assert TOOL.read_exceptions("VOLATILE kmod/a.c\n") == []
+
+
+def test_all_of_the_kernels_code_is_checked():
+    names = TOOL.files(".c", ".h")
+    for name in ("kmod/netlink_set.c", "kmod/proto/x328_dec.c", "kmod/uapi/llp_netlink.h", "tests/kmod/testtty_line.c"):
+        assert name in names
+
+
+def test_semantic_patches_that_can_run(tmp_path):
+    for name, text in (("a", "virtual report\n@r@\n"), ("b", "virtual patch\n"), ("c", "virtual report\n@script:ocaml:\n")):
+        (tmp_path / f"{name}.cocci").write_text(text)
+    assert [path.stem for path in TOOL.rules(tmp_path)] == ["a"]
