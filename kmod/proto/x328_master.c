@@ -365,8 +365,9 @@ static void answered_early(struct llp_engine *e, struct llp_io *io, enum x328_se
 	struct llp_x328 *x = &e->u.x;
 	bool yes = seq == X328_S_ACK || seq == X328_S_RINT || seq == X328_S_PLAIN;
 
-	/* What was never sent to its end cannot have been accepted. */
+	/* What was never sent to its end cannot have been accepted; but its CR is not needed. */
 	if (yes && x->tx == 1) {
+		x->unsure |= x->tail_out;
 		x328_ignore(e, io, seq, num);
 		return;
 	}

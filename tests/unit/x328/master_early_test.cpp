@@ -37,6 +37,26 @@ TEST_F(MasterEarly, AckOfWhatWasNeverSentIsIgnored) {
   EXPECT_EQ(s.count(LLP_C_UNEXPECTED), 2u);
 }
 
+// A slave does without the CR; what it says of the block then leaves its fate open.
+TEST_F(MasterEarly, AckOfABlockThatLacksItsCr) {
+  for (bool acked : {false, true}) {
+    Station s(LLP_PROTO_X328, x328_params());
+    warm_up(s);
+    to_bid(s, 7, kM);
+    s.auto_pull = false;
+    s.feed(ack(0));
+    const std::string b = block(1, kM, true);
+    EXPECT_EQ(s.pull_some(b.size() - 1), b.substr(0, b.size() - 1));
+    if (acked) s.feed(ack(1));
+    EXPECT_EQ(s.pull(), "\r");
+    s.tx_empty();
+    s.advance(3 * kSec);
+    s.feed(kEot);
+    EXPECT_EQ(s.result(7).cause, LLP_CAUSE_INTERRUPTED);
+    EXPECT_EQ(s.result(7).outcome, acked ? LLP_OUT_UNKNOWN : LLP_OUT_REFUSED);
+  }
+}
+
 TEST_F(MasterEarly, PlainAckOfWhatWasNeverSentIsIgnored) {
   p.accept_plain_ack = 1;
   Station s(LLP_PROTO_X328, p);
