@@ -35,9 +35,10 @@ if(LLP_SANITIZE)
   if(LLP_SANITIZE MATCHES "thread" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # GCC warns that ThreadSanitizer does not follow the fences in Asio's
     # headers. Asio's mutexes, which it does follow, order the same things.
-    # It also takes Asio's own operators for coroutine frames, inlined by halves,
-    # for a mismatch; without this sanitizer they are inlined whole.
-    add_compile_options(-Wno-tsan $<$<COMPILE_LANGUAGE:CXX>:-Wno-mismatched-new-delete>)
+    # What it concludes from the flow of optimised, instrumented code is often
+    # false; the release tree, optimised as well, has these warnings as errors.
+    add_compile_options(-Wno-tsan -Wno-array-bounds -Wno-stringop-overflow -Wno-maybe-uninitialized
+      $<$<COMPILE_LANGUAGE:CXX>:-Wno-mismatched-new-delete>)
   endif()
   if(LLP_SANITIZE MATCHES "undefined")
     add_compile_options(-fno-sanitize-recover=undefined)
