@@ -17,15 +17,20 @@ namespace {
 
 using Attributes = std::array<nlattr*, LLP_A_MAX + 1>;
 
+// libnl's functions take pointers to what they only read.
+template <class T>
+T* writable(const T* read_only) {
+  return const_cast<T*>(read_only);  // NOLINT(cppcoreguidelines-pro-type-const-cast): as said
+}
+
 // The first of each kind, and, as libnl does not keep them, all that may come
 // more than once through `for_each_attribute`.
 class Reader {
  public:
-  explicit Reader(const nlmsghdr& header) : header_(const_cast<nlmsghdr*>(&header)) {
-    // libnl's functions take pointers to what they only read.
-    valid_ = genlmsg_valid_hdr(header_, 0) != 0 &&
-             genlmsg_parse(header_, 0, attributes_.data(), LLP_A_MAX, nullptr) == 0;
-  }
+  explicit Reader(const nlmsghdr& header)
+      : header_(writable(&header)),
+        valid_(genlmsg_valid_hdr(header_, 0) != 0 &&
+               genlmsg_parse(header_, 0, attributes_.data(), LLP_A_MAX, nullptr) == 0) {}
 
   [[nodiscard]] bool valid() const noexcept { return valid_; }
   [[nodiscard]] int command() const noexcept { return genlmsg_hdr(header_)->cmd; }
@@ -70,16 +75,16 @@ class Reader {
   }
 
  private:
-  nlmsghdr* header_;
   Attributes attributes_{};
-  bool valid_ = false;
+  nlmsghdr* header_;
+  bool valid_;
 };
 
 // The attributes inside another; nothing if it is damaged.
 template <int Max>
 std::optional<std::array<nlattr*, Max + 1>> inside(const nlattr* nest) {
   std::array<nlattr*, Max + 1> found{};
-  if (nla_parse_nested(found.data(), Max, const_cast<nlattr*>(nest), nullptr) != 0) return std::nullopt;
+  if (nla_parse_nested(found.data(), Max, writable(nest), nullptr) != 0) return std::nullopt;
   return found;
 }
 
@@ -245,7 +250,7 @@ std::optional<Event> event_of(const nlmsghdr& header) {
 
 std::string sentence_of(const nlmsghdr& header) {
   if (header.nlmsg_type != NLMSG_ERROR || (header.nlmsg_flags & NLM_F_ACK_TLVS) == 0) return {};
-  auto* h = const_cast<nlmsghdr*>(&header);
+  auto* h = writable(&header);
   std::size_t offset = sizeof(nlmsgerr);
   const auto length = static_cast<std::size_t>(std::max(nlmsg_datalen(h), 0));
   if (length < offset) return {};

@@ -15,6 +15,7 @@ namespace {
 constexpr std::string_view kDev = "/dev/";
 constexpr std::string_view kNode = "llp";
 constexpr std::string_view kLinks = "llp/";
+constexpr std::string_view kPts = "pts/";
 
 std::optional<std::uint32_t> parse_number(std::string_view text) {
   std::uint32_t number = 0;
@@ -62,7 +63,10 @@ Result<LineStatus> find_line(KernelControl& kernel, std::string_view text) {
   // The node is no bare number; the link is no node.
   const auto number = path && (link || !word.starts_with(kNode)) ? std::nullopt : line_number(word);
   if (found == lines->end() && number) found = take([&](const LineStatus& l) { return l.line == *number; });
-  if (found == lines->end() && !link) found = take([&](const LineStatus& l) { return l.tty == word; });
+  // The kernel calls /dev/pts/3 pts3.
+  std::string tty(word);
+  if (path && tty.starts_with(kPts)) tty.erase(kPts.size() - 1, 1);
+  if (found == lines->end() && !link) found = take([&](const LineStatus& l) { return l.tty == tty; });
   if (found == lines->end()) {
     return fail(Errc::not_found, fmt::format("there is no line {}: {}", text, those(*lines)));
   }

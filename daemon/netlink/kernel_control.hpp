@@ -69,7 +69,7 @@ struct LineStats {
   std::vector<Counter> counters;  // in the kernel's order
   Turnaround turnaround;
   // 0 for a counter that this kernel has not.
-  [[nodiscard]] std::uint64_t counter(std::string_view name) const noexcept;
+  [[nodiscard]] std::uint64_t counter(std::string_view wanted) const noexcept;
   friend bool operator==(const LineStats&, const LineStats&) = default;
 };
 
@@ -90,7 +90,7 @@ using LineRef = std::variant<LineNumber, LineName, LineTty>;
 struct LineChange {
   std::optional<std::string> name = std::nullopt;
   std::optional<std::uint32_t> protocol = std::nullopt;
-  std::vector<Parameter> params = std::vector<Parameter>();
+  std::vector<Parameter> params = {};  // NOLINT(readability-redundant-member-init): GCC asks for it
   std::optional<std::uint32_t> policy = std::nullopt;
   std::optional<std::uint32_t> max_messages = std::nullopt;
   std::optional<std::uint32_t> max_bytes = std::nullopt;

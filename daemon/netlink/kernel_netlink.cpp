@@ -196,7 +196,7 @@ class Kernel final : public KernelControl {
  private:
   using Fill = std::function<bool(nl_msg&)>;
   Result<void> ask(const std::string& what, unsigned char command, int flags, const Fill& fill,
-                   std::function<void(const nlmsghdr&)> message);
+                   const std::function<void(const nlmsghdr&)>& message);
   Result<Answer> exchange(unsigned char command, int flags, const Fill& fill, Answer answer);
 
   template <class T>
@@ -239,7 +239,7 @@ Result<Answer> Kernel::exchange(unsigned char command, int flags, const Fill& fi
 }
 
 Result<void> Kernel::ask(const std::string& what, unsigned char command, int flags, const Fill& fill,
-                         std::function<void(const nlmsghdr&)> message) {
+                         const std::function<void(const nlmsghdr&)>& message) {
   for (int attempt = 0; attempt < kTries; ++attempt) {
     Answer empty;
     empty.message = message;

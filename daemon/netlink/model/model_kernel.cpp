@@ -52,6 +52,7 @@ std::vector<Parameter> texts(const llp_params& params, llp_protocol protocol) {
 
 std::vector<Counter> no_counts() {
   std::vector<Counter> all;
+  all.reserve(LLP_C__N + 1);
   for (u32 i = 0; i < LLP_C__N; ++i) all.push_back({llp_counter_name(i), 0});
   all.push_back({"messages_refused", 0});  // of the module itself
   return all;
@@ -97,7 +98,7 @@ struct ModelKernel::State {
     }
     return nullptr;
   }
-  void tell(Event event) {
+  void tell(const Event& event) {
     std::erase_if(queues, [](const auto& queue) { return queue.expired(); });
     for (const auto& weak : queues) {
       if (const auto queue = weak.lock()) {

@@ -161,9 +161,8 @@ std::vector<std::uint32_t> refusal(bool capped, const char* sentence) {
   error.error = -EBUSY;
   error.msg.nlmsg_len = sizeof(nlmsghdr) + 10;
   EXPECT_EQ(nlmsg_append(message.get(), &error, sizeof error, NLMSG_ALIGNTO), 0);
-  const char request[10] = {};
-  if (!capped)
-    EXPECT_EQ(nlmsg_append(message.get(), const_cast<char*>(request), sizeof request, NLMSG_ALIGNTO), 0);
+  char request[10] = {};
+  if (!capped) EXPECT_EQ(nlmsg_append(message.get(), request, sizeof request, NLMSG_ALIGNTO), 0);
   EXPECT_EQ(nla_put_u32(message.get(), NLMSGERR_ATTR_OFFS, 20), 0);
   EXPECT_EQ(nla_put_string(message.get(), NLMSGERR_ATTR_MSG, sentence), 0);
   out.resize((header->nlmsg_len + 3) / 4);

@@ -28,6 +28,15 @@ class Model : public ::testing::Test {
       if (p.name == name) return p.value;
     return "none";
   }
+  static asio::awaitable<void> collect(EventStream& stream, std::vector<Event>& got, bool& ended) {
+    auto event = co_await stream.next();
+    while (event) {
+      got.push_back(*event);
+      event = co_await stream.next();
+    }
+    EXPECT_EQ(event.error().code, Errc::cancelled);
+    ended = true;
+  }
   asio::io_context io;
   ModelKernel kernel;
   std::unique_ptr<KernelControl> control;
@@ -41,6 +50,9 @@ TEST_F(Model, LinesAreFoundByEveryNameTheyHave) {
     EXPECT_EQ(found->line, chem) << text;
   }
   EXPECT_EQ(find_line(*control, "/dev/ttyUSB0")->line, blood);
+  const std::uint32_t pseudo = kernel.attach("pts3", 0, 0);
+  EXPECT_EQ(find_line(*control, "/dev/pts/3")->line, pseudo);
+  kernel.detach(pseudo);
   for (const char* text :
        {"", "chemi", "/dev/llp/0", "/dev/0", "/dev/chem", "/dev/llp7", "-1", "4294967296"}) {
     const auto found = find_line(*control, text);
@@ -118,20 +130,7 @@ TEST_F(Model, EventsComeInOrderToWhoListens) {
   ASSERT_TRUE(stream);
   std::vector<Event> got;
   bool ended = false;
-  asio::co_spawn(
-      io,
-      [&]() -> asio::awaitable<void> {
-        for (;;) {
-          auto event = co_await (*stream)->next();
-          if (!event) {
-            EXPECT_EQ(event.error().code, Errc::cancelled);
-            break;
-          }
-          got.push_back(*event);
-        }
-        ended = true;
-      },
-      asio::detached);
+  asio::co_spawn(io, collect(**stream, got, ended), asio::detached);
   io.poll();
   kernel.advance(5ms);
   ASSERT_TRUE(control->set(LineNumber{chem}, {.up = true}));
