@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <pthread.h>
 
+#include "genl.h"
 #include "line.h"
 
 enum { A = 0, B = 1, ROUNDS = 40 };
@@ -231,10 +232,43 @@ static void* attach_lines(void* argument) {
   return NULL;
 }
 
+// Dumps lines and counters by netlink, and hears all events.
+static void* ask_netlink(void* argument) {
+  struct genl* g = malloc(sizeof *g);
+  (void)argument;
+  while (g && genl_open(g) == 0 && genl_listen(g) == 0 && going_on()) {
+    for (uint8_t command = LLP_CMD_LINE_GET; command <= LLP_CMD_STATS_GET; command += 2) {
+      genl_begin(g, g->family, command, NLM_F_DUMP);
+      (void)genl_call(g);
+      genl_begin(g, g->family, command, 0);
+      genl_u32(g, LLP_A_LINE, command == LLP_CMD_LINE_GET);
+      (void)genl_call(g);
+    }
+    close(g->socket);
+  }
+  free(g);
+  return NULL;
+}
+
+static void* read_sysfs(void* argument) {
+  static const char* const files[] = {"uevent", "state", "messages", "statistics/rx_bytes",
+                                      "statistics/messages_refused"};
+  char path[64];
+  char text[256];
+  (void)argument;
+  for (unsigned int i = 0; going_on(); i++) {
+    snprintf(path, sizeof path, "/sys/class/llp/llp%u/%s", i % 2, files[i % 5]);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    (void)!read(file, text, sizeof text);
+    close(file);
+  }
+  return NULL;
+}
+
 TEST(ends_in_any_order_under_load) {
   static int indices[] = {2, 3};
   static char paths[4][16] = {"/dev/llp0", "/dev/llp1", "/dev/llp0", "/dev/llp1"};
-  pthread_t threads[6];
+  pthread_t threads[8];
   ASSERT_EQ(0, tty_control(2, "defaults\nroom 5\nlate 300\n"));
   ASSERT_EQ(0, tty_control(3, "defaults\naccept 2\n"));
   for (int i = 0; i < 2; i++) {
@@ -243,6 +277,8 @@ TEST(ends_in_any_order_under_load) {
   for (int i = 0; i < 4; i++) {
     ASSERT_EQ(0, pthread_create(&threads[2 + i], NULL, use_lines, paths[i]));
   }
+  ASSERT_EQ(0, pthread_create(&threads[6], NULL, ask_netlink, NULL));
+  ASSERT_EQ(0, pthread_create(&threads[7], NULL, read_sysfs, NULL));
   for (int i = 0; i < ROUNDS; i++) {
     pause_ms(15);
     (void)tty_control(2 + i % 2, "hangup\n");
@@ -256,7 +292,7 @@ TEST(ends_in_any_order_under_load) {
   __atomic_store_n(&stopping, true, __ATOMIC_RELAXED);
   EXPECT_EQ(0, tty_control(2, "defaults\n"));
   EXPECT_EQ(0, tty_control(3, "defaults\n"));
-  for (int i = 0; i < 6; i++) {
+  for (int i = 0; i < 8; i++) {
     EXPECT_EQ(0, pthread_join(threads[i], NULL));
   }
   EXPECT_EQ(-1, access("/dev/llp0", F_OK));

@@ -133,10 +133,24 @@ FAULTS(framing_error, "frame", "framing_errors")
 FAULTS(overrun, "overrun", "overruns")
 FAULTS(break, "break", "breaks")
 
+// What is only slow has all the time that it needs.
+static void be_patient(struct __test_metadata* _metadata, FIXTURE_DATA(wire) * self) {
+  static const char* const patience[][2] = {
+      {"timer_a", "100s"}, {"peer_timer_a", "100s"}, {"timer_d", "100s"}, {"timer_b", "50s"}};
+  for (int end = 0; end < 2; end++) {
+    ASSERT_EQ(0, ioctl(self->line[end], LLP_IOC_DOWN));
+    for (size_t i = 0; i < sizeof patience / sizeof *patience; i++) {
+      ASSERT_EQ(0, line_set(self->line[end], patience[i][0], patience[i][1]));
+    }
+    ASSERT_EQ(0, ioctl(self->line[end], LLP_IOC_UP));
+  }
+}
+
 static void messages_pass(struct __test_metadata* _metadata, FIXTURE_DATA(wire) * self, const char* commands,
                           size_t messages, size_t size) {
   struct reader reader = {.line = self->line[B], .messages = messages, .size = size};
   pthread_t thread;
+  be_patient(_metadata, self);
   ASSERT_EQ(0, tty_control(A, commands));
   ASSERT_EQ(0, tty_control(B, commands));
   ASSERT_EQ(0, pthread_create(&thread, NULL, read_messages, &reader));

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0
+// Each error that a UART tells, at a byte that comes in each state of each protocol: it is counted, no
+// damaged message is given to a reader, and the line works on.
+#include "station.h"
+
+struct state {
+  uint32_t protocol;
+  const char* name;  // as LLP_IOC_INFO tells it
+  // Brings a line at rest there; `c` is a message of the line's own.
+  bool (*enter)(struct station* s, struct call* c);
+  const char* byte;  // what comes there, with the error
+};
+
+static bool rest(struct station* s, struct call* c) {
+  (void)s, (void)c;
+  return true;
+}
+
+static bool writes(struct station* s, struct call* c) { return call_start(c, s->line, "message\r"); }
+
+static bool bid(struct station* s, struct call* c) { return writes(s, c) && x328_is_bid(s->wire); }
+
+static bool refused(struct station* s, struct call* c) { return bid(s, c) && SAYS(s->wire, NAK); }
+
+static bool master(struct station* s, struct call* c) {
+  return bid(s, c) && SAYS(s->wire, ACK(0)) && x328_hears(s->wire, 1, "message\r", true);
+}
+
+static bool asking(struct station* s, struct call* c) {
+  return master(s, c) && SAYS(s->wire, "?") && HEARS(s->wire, ENQ);
+}
+
+static bool slave(struct station* s, struct call* c) {
+  (void)c;
+  return x328_bids(s->wire);
+}
+
+static bool x328_in_block(struct station* s, struct call* c) {
+  return slave(s, c) && SAYS(s->wire,
+                             "\x02"
+                             "100004te");
+}
+
+static bool pending(struct station* s, struct call* c) {
+  // Nobody reads it yet.
+  return slave(s, c) && x328_says(s->wire, 1, "text\r", true) && EVENTUALLY(waiting(s->line) == 5);
+}
+
+static bool in_block(struct station* s, struct call* c) {
+  (void)c;
+  return SAYS(s->wire,
+              "\x0b"
+              "D23\rte");
+}
+
+static bool held(struct station* s, struct call* c) {
+  return tty_control(LINE_END, "hold 1\n") == 0 && writes(s, c) &&
+         EVENTUALLY(tty_state(LINE_END, "queued") > 5);
+}
+
+static bool served(struct station* s, struct call* c) {
+  (void)c;
+  return file_set(s->line, LLP_IOC_POLICY, LLP_POLICY_COMMIT) == 0 && hllp_says(s->wire, 'D', "text\r") &&
+         reads(s->line, "text\r");
+}
+
+static bool requested(struct station* s, struct call* c) {
+  return file_set(s->line, LLP_IOC_EXPECT, LLP_EXPECT_REQUIRED) == 0 && writes(s, c) &&
+         hllp_hears(s->wire, 'D', "message\r") && call_end(c) == 8;
+}
+
+static bool committed(struct station* s, struct call* c) {
+  return writes(s, c) && mllp_hears(s->wire, "message\r");
+}
+
+enum { MLLP_2 = LLP_PROTOCOL_MLLP + 1 };  // release 2, here
+
+static const struct state states[] = {
+    {LLP_PROTOCOL_X328, "idle", rest, "x"},
+    {LLP_PROTOCOL_X328, "bid", bid, "x"},
+    {LLP_PROTOCOL_X328, "waiting to bid", refused, "x"},
+    {LLP_PROTOCOL_X328, "master", master, "\x10"},
+    {LLP_PROTOCOL_X328, "master, asking again", asking, "\x10"},
+    {LLP_PROTOCOL_X328, "slave", slave, "\x02"},
+    {LLP_PROTOCOL_X328, "slave, in block", x328_in_block, "x"},
+    {LLP_PROTOCOL_X328, "slave", pending, "\x02"},
+    {LLP_PROTOCOL_HLLP, "idle", rest, "x"},
+    {LLP_PROTOCOL_HLLP, "receiving", in_block, "x"},
+    {LLP_PROTOCOL_HLLP, "sending", held, "\x0b"},
+    {LLP_PROTOCOL_HLLP, "serving", served, "x"},
+    {LLP_PROTOCOL_HLLP, "waiting for the reply", requested, "\x0b"},
+    {LLP_PROTOCOL_MLLP, "idle", rest, "x"},
+    {LLP_PROTOCOL_MLLP, "receiving", in_block, "x"},
+    {LLP_PROTOCOL_MLLP, "sending", held, "\x0b"},
+    {MLLP_2, "idle", rest, "x"},
+    {MLLP_2, "receiving", in_block, "x"},
+    {MLLP_2, "waiting for commit", committed, "\x0b"},
+};
+
+FIXTURE(flags){};
+FIXTURE_SETUP(flags) {}
+FIXTURE_TEARDOWN(flags) {}
+FIXTURE_VARIANT(flags) {
+  const char* fault;
+  const char* counter;
+};
+FIXTURE_VARIANT_ADD(flags, parity){.fault = "parity 0\n", .counter = "parity_errors"};
+FIXTURE_VARIANT_ADD(flags, framing){.fault = "frame 0\n", .counter = "framing_errors"};
+FIXTURE_VARIANT_ADD(flags, overrun){.fault = "overrun 0\n", .counter = "overruns"};
+FIXTURE_VARIANT_ADD(flags, broken){.fault = "break 0\n", .counter = "breaks"};
+
+// Reads what the line says until it grants a bid.
+static bool granted(int wire) {
+  char got[3] = "";
+  while (memcmp(got, ACK(0), 3) != 0) {
+    memmove(got, got + 1, 2);
+    if (tty_receive(wire, got + 2, 1, PATIENCE_MS) != 1) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// The other station starts over, and has a message.
+static bool starts_over(struct station* s, uint32_t protocol) {
+  if (protocol == LLP_PROTOCOL_X328) {
+    return SAYS(s->wire, EOT EOT ENQ) && granted(s->wire) && x328_says(s->wire, 1, "again\r", true);
+  }
+  return protocol == LLP_PROTOCOL_HLLP ? hllp_says(s->wire, 'D', "again\r") : mllp_says(s->wire, "again\r");
+}
+
+static void in_state(struct __test_metadata* _metadata, const struct state* at, const char* fault,
+                     const char* counter) {
+  static line_params x328 = {{"bid_pause", "100s"}, {"quiet", "10ms"}, {NULL, NULL}};
+  static line_params release = {{"release", "2"}, {NULL, NULL}};
+  uint32_t protocol = at->protocol == MLLP_2 ? LLP_PROTOCOL_MLLP : at->protocol;
+  struct station s;
+  struct call c = {.line = -1};
+  char got[64];
+  ASSERT_TRUE(station_begin(&s, protocol, NULL));
+  ASSERT_EQ(0, ioctl(s.line, LLP_IOC_DOWN));
+  ASSERT_EQ(0, line_tune(s.line, at->protocol == MLLP_2          ? release
+                                 : protocol == LLP_PROTOCOL_X328 ? x328
+                                                                 : NULL));
+  ASSERT_EQ(0, ioctl(s.line, LLP_IOC_UP));
+  ASSERT_EQ(0, file_set(s.line, LLP_IOC_RECEIVE, 1));
+  ASSERT_TRUE(at->enter(&s, &c)) { TH_LOG("%s", at->name); }
+  ASSERT_TRUE(EVENTUALLY(state_is(s.line, at->name))) {
+    TH_LOG("%s: it is %s", at->name, line_info(s.line).state);
+  }
+  int64_t before = line_counter(s.line, counter);
+  ASSERT_EQ(0, tty_control(LINE_END, fault));
+  ASSERT_TRUE(says(s.wire, at->byte, 1));
+  EXPECT_TRUE(EVENTUALLY(line_counter(s.line, counter) == before + 1)) {
+    TH_LOG("%s: %s", at->name, counter);
+  }
+  // Only what was whole before it is given out.
+  ssize_t size = read_now(s.line, got, sizeof got);
+  EXPECT_TRUE(at->enter == pending ? size == 5 : size == -EAGAIN) { TH_LOG("%s: %zd bytes", at->name, size); }
+
+  ASSERT_EQ(0, tty_control(LINE_END, "hold 0\n"));
+  (void)file_set(s.line, LLP_IOC_ABORT, 0);
+  (void)file_set(s.line, LLP_IOC_EXPECT, LLP_EXPECT_OFF);
+  (void)verdict(s.line, file_info(s.line).last_read, LLP_VERDICT_FORGET);
+  ASSERT_TRUE(starts_over(&s, protocol)) { TH_LOG("%s: %s", at->name, counter); }
+  EXPECT_TRUE(reads(s.line, "again\r")) { TH_LOG("%s: %s", at->name, counter); }
+  if (c.line >= 0 && !c.over) {
+    EXPECT_NE(-ETIME, call_end(&c));
+  }
+  station_end(&s);
+}
+
+TEST_F(flags, in_every_state) {
+  for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
+    in_state(_metadata, &states[i], variant->fault, variant->counter);
+  }
+}
+
+// ---- drivers that take little, and wake late
+
+static void slow_wire(struct __test_metadata* _metadata, uint32_t protocol, const char* release,
+                      const char* commands) {
+  line_params params = {{release ? "release" : NULL, release}, {NULL, NULL}};
+  static char text[1001];
+  struct station s;
+  struct call c;
+  ASSERT_TRUE(station_begin(&s, protocol, release ? params : NULL));
+  ASSERT_EQ(0, line_attach(s.wire));
+  int other = line_open(s.wire, 0);
+  ASSERT_GE(other, 0);
+  ASSERT_EQ(0, line_up(other, protocol, release ? params : NULL));
+  ASSERT_EQ(0, file_set(other, LLP_IOC_RECEIVE, 1));
+  ASSERT_EQ(0, tty_control(LINE_END, commands));
+  ASSERT_EQ(0, tty_control(WIRE_END, commands));
+  for (int i = 0; i < 3; i++) {
+    memset(text, 'a' + i, sizeof text - 2);
+    text[sizeof text - 2] = '\r';
+    ASSERT_TRUE(call_start(&c, s.line, text));
+    EXPECT_TRUE(reads(other, text));
+    EXPECT_EQ((ssize_t)sizeof text - 1, call_end(&c));
+  }
+  close(other);
+  station_end(&s);
+}
+
+#define SLOW(name, protocol, release)                                                                       \
+  TEST(name##_over_writes_of_one_byte) { slow_wire(_metadata, protocol, release, "defaults\naccept 1\n"); } \
+  TEST(name##_over_a_small_transmitter_that_wakes_late) {                                                   \
+    slow_wire(_metadata, protocol, release, "defaults\nroom 7\nlate 200\n");                                \
+  }
+
+SLOW(x328, LLP_PROTOCOL_X328, NULL)
+SLOW(hllp, LLP_PROTOCOL_HLLP, NULL)
+SLOW(mllp_1, LLP_PROTOCOL_MLLP, NULL)
+SLOW(mllp_2, LLP_PROTOCOL_MLLP, "2")
+
+TEST_HARNESS_MAIN
