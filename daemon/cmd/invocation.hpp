@@ -41,7 +41,7 @@ struct Invocation {
 // llpd's: llpd [-d] --config FILE... [--check]
 struct DaemonInvocation {
   Action action = Action::run;
-  std::vector<std::filesystem::path> config;
+  std::vector<std::filesystem::path> config;  // empty: those of /etc/llp
   unsigned debug = 0;
   std::filesystem::path runtime_dir;  // empty: the files', or the default
   std::optional<std::filesystem::path> pid_file;

@@ -53,18 +53,16 @@ Result<DaemonInvocation> parse_llpd(std::span<const std::string> args) {
                                      : Action::list_peers);
     }
   }
-  const bool reads = invocation.action == Action::run || invocation.action == Action::check;
-  if (reads && invocation.config.empty())
-    return fail(Errc::invalid, "no configuration is given: --config FILE");
   return invocation;
 }
 
 std::string llpd_help() {
   return R"(llpd connects any number of instruments with applications, as configuration files say.
 
-  llpd [-d] --config FILE|DIRECTORY... [--check]
+  llpd [-d] [--config FILE|DIRECTORY]... [--check]
 
-  -c, --config PATH     a TOML file, or a directory of *.toml; may be given again (llpd.toml(5))
+  -c, --config PATH     a TOML file, or a directory of *.toml; may be given again (llpd.toml(5));
+                        else /etc/llp/llpd.toml and /etc/llp/lines.d/*.toml
   --check               read the configuration, say everything that is wrong with it, and end
   -d, --debug           show what happens on the lines; twice: with the content of messages
   --runtime-dir DIR     for lock files, instead of the configuration's
@@ -72,10 +70,11 @@ std::string llpd_help() {
   --time-scale FACTOR   likewise; multiplies every time, for tests
   --list-params, --list-peers, --help, --version
 
-It stays in the foreground, for a supervisor. SIGTERM and SIGINT end it.
+It stays in the foreground, for a supervisor. SIGHUP reads the configuration again: lines that
+are configured as before never notice. SIGTERM and SIGINT end it.
 
 Example
-  llpd --config /etc/llp/llpd.toml --check && llpd --config /etc/llp/llpd.toml
+  llpd --check && systemctl reload llpd
 )";
 }
 

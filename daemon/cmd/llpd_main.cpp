@@ -2,6 +2,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdlib>
+#include <iterator>
+#include <optional>
 #include <utility>
 
 #include "cmd/addresses_check.hpp"
@@ -13,7 +17,11 @@
 #include "cmd/notify.hpp"
 #include "cmd/pid_file.hpp"
 #include "cmd/programs.hpp"
+#include "cmd/service_manager.hpp"
 #include "cmd/setup.hpp"
+#include "control/control_server.hpp"
+#include "control/metrics_server.hpp"
+#include "udev/port_finder.hpp"
 
 namespace llp::cmd {
 
@@ -37,21 +45,33 @@ int inform(const DaemonInvocation& invocation) {
   return print(all);
 }
 
-// The configuration, or the status to end with after everything wrong was said.
-std::expected<config::DaemonConfig, int> load(const DaemonInvocation& invocation) {
+// Everything that is wrong, or the configuration; and the status to end with if
+// its files cannot be read.
+struct Unloaded {
+  std::vector<Error> errors;
+  int status = kConfig;
+};
+using Loaded = std::expected<config::DaemonConfig, Unloaded>;
+
+Loaded load(const DaemonInvocation& invocation) {
   std::vector<config::ConfigSource> sources;
-  for (const auto& path : invocation.config) {
-    auto read = config::read_config(path);
+  const auto add = [&sources](Result<std::vector<config::ConfigSource>> read) -> std::optional<Unloaded> {
     if (!read) {
-      say(kName, read.error().message);
-      return std::unexpected(read.error().code == Errc::too_large ? kConfig : exit_status(read.error()));
+      const int status = read.error().code == Errc::too_large ? kConfig : exit_status(read.error());
+      return Unloaded{{std::move(read.error())}, status};
     }
     std::ranges::move(*read, std::back_inserter(sources));
+    return std::nullopt;
+  };
+  std::optional<Unloaded> failed;
+  if (invocation.config.empty()) failed = add(config::read_default_config(config::kDefaultDirectory));
+  for (const auto& path : invocation.config) {
+    if (!failed) failed = add(config::read_config(path));
   }
+  if (failed) return std::unexpected(std::move(*failed));
   auto parsed = config::parse_config(sources, invocation.scale);
-  if (parsed) return std::move(*parsed);
-  for (const Error& error : parsed.error()) say(kName, error.message);
-  return std::unexpected(kConfig);
+  if (!parsed) return std::unexpected(Unloaded{std::move(parsed.error())});
+  return std::move(*parsed);
 }
 
 int check(const config::DaemonConfig& config) {
@@ -70,6 +90,58 @@ Logger::Sink sink(unsigned debug) {
   return stderr_is_journal() ? journal_sink() : stderr_sink(kName);
 }
 
+// Without the lines.
+config::DaemonConfig settings_of(const config::DaemonConfig& config) {
+  config::DaemonConfig settings = config;
+  settings.lines.clear();
+  return settings;
+}
+
+// Where the lines keep what is theirs.
+void place(config::DaemonConfig& config, const std::filesystem::path& runtime_dir) {
+  for (core::LineConfig& line : config.lines) line.runtime_dir = runtime_dir;
+}
+
+using Reloaded = std::expected<config::DaemonConfig, std::vector<Error>>;
+
+// What a running daemon may be given: everything but what it holds.
+Reloaded reload(const DaemonInvocation& invocation, const std::filesystem::path& directory,
+                const config::DaemonConfig& first) {
+  auto read = load(invocation);
+  if (!read) return std::unexpected(std::move(read.error().errors));
+  std::vector<Error> errors;
+  const auto fixed = [&errors](const char* key) {
+    errors.push_back({Errc::invalid, fmt::format("{} cannot change while llpd runs: restart it", key), 0});
+  };
+  if (invocation.runtime_dir.empty() && read->runtime_dir != first.runtime_dir) fixed("runtime_dir");
+  if (!invocation.pid_file && read->pid_file != first.pid_file) fixed("pid_file");
+  if (read->metrics != first.metrics) fixed("metrics");
+  if (!errors.empty()) return std::unexpected(std::move(errors));
+  place(*read, directory);
+  return std::move(*read);
+}
+
+// What runs beside the lines.
+class Services {
+ public:
+  Services(Host& host, const Logger& log)
+      : manager(
+            host.executor(), host,
+            watchdog_interval(::secure_getenv("WATCHDOG_USEC"), ::secure_getenv("WATCHDOG_PID"), ::getpid()),
+            [](std::string_view state) { notify(state); }),
+        control(host.executor(), host, LLP_VERSION, log),
+        metrics(host.executor(), host, LLP_VERSION, log) {}
+  ServiceManager manager;
+  control::ControlServer control;
+  control::MetricsServer metrics;
+
+  void stop() noexcept {
+    manager.stop();
+    control.stop();
+    metrics.stop();
+  }
+};
+
 int serve(const DaemonInvocation& invocation, config::DaemonConfig config) {
   const auto failed = [](const Error& error) {
     say(kName, error.message);
@@ -80,7 +152,7 @@ int serve(const DaemonInvocation& invocation, config::DaemonConfig config) {
   const auto directory =
       runtime_dir(invocation.runtime_dir.empty() ? config.runtime_dir : invocation.runtime_dir);
   if (!directory) return failed(directory.error());
-  for (core::LineConfig& line : config.lines) line.runtime_dir = *directory;
+  place(config, *directory);
   PidFile pid_file;
   if (const auto path = invocation.pid_file.value_or(config.pid_file); !path.empty()) {
     auto taken = PidFile::take(path, ::getpid());
@@ -88,21 +160,46 @@ int serve(const DaemonInvocation& invocation, config::DaemonConfig config) {
     pid_file = std::move(*taken);
   }
 
+  Services* services = nullptr;  // they need the host, whose callbacks need them
   HostOptions options;
   options.on_failure = config.on_failure;
   options.retry_interval = config.retry_interval;
   options.debug = invocation.debug;
+  options.reload = [invocation, directory = *directory, first = settings_of(config)] {
+    return reload(invocation, directory, first);
+  };
   options.running = [&log](const core::LineConfig& line, core::LineService& service) {
     if (const std::string slave = service.slave_name(); !slave.empty())
       log.notice("{}: line: {}", line.name, slave);
   };
-  options.started = [] {
-    notify("READY=1");
+  options.started = [&services] {
+    services->manager.ready();
     return Result<void>();
   };
+  options.changed = [&services](const std::string& name) {
+    services->manager.changed();
+    services->control.line_changed(name);
+  };
+  options.reloading = [&services] { services->manager.reloading(); };
+  options.reloaded = [&services] {
+    services->manager.ready();
+    services->control.tell("reloaded");
+  };
   options.start_failed = [](const Error& error) { say(kName, error.message); };
-  options.ending = [] { notify("STOPPING=1"); };
+  options.ending = [&services] {
+    services->manager.stopping();
+    services->control.tell("ending");
+  };
+  options.ended = [&services] { services->stop(); };
   Host host(std::move(config.lines), std::move(options), pool, log);
+  host.set_ports(
+      std::make_shared<udev::PortFinder>(host.executor(), udev::make_udev_source(host.executor()), log));
+  Services all(host, log);
+  services = &all;
+  if (auto up = all.control.listen(*directory / control::kSocketName); !up) return failed(up.error());
+  if (config.metrics) {
+    if (auto up = all.metrics.listen(*config.metrics); !up) return failed(up.error());
+  }
   return host.run();
 }
 
@@ -117,7 +214,10 @@ int llpd_main(int argc, const char* const* argv) {
   prepare_process(true);
   if (invocation->action != Action::run && invocation->action != Action::check) return inform(*invocation);
   auto config = load(*invocation);
-  if (!config) return config.error();
+  if (!config) {
+    for (const Error& error : config.error().errors) say(kName, error.message);
+    return config.error().status;
+  }
   if (invocation->action == Action::check) return check(*config);
   leave_terminal();
   return serve(*invocation, std::move(*config));

@@ -19,6 +19,7 @@
 #include "cmd/setup.hpp"
 #include "config/addresses.hpp"
 #include "config/line_draft.hpp"
+#include "udev/port_finder.hpp"
 
 namespace llp::cmd {
 
@@ -75,6 +76,10 @@ class Driver {
     options.start_failed = [this](const Error& error) { failed(error); };
     options.ending = [] { notify("STOPPING=1"); };
     Host host({invocation_.line}, std::move(options), pool_, log_);
+    if (std::holds_alternative<io::Tty>(invocation_.line.port)) {
+      auto source = udev::make_udev_source(host.executor());
+      host.set_ports(std::make_shared<udev::PortFinder>(host.executor(), std::move(source), log_));
+    }
     const int status = host.run();
     remove_own_locks();
     return status;

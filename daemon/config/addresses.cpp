@@ -12,6 +12,7 @@
 
 #include "config/text.hpp"
 #include "config/values.hpp"
+#include "io/port_selector.hpp"
 
 namespace llp::config {
 
@@ -144,6 +145,12 @@ Result<io::LineSpec> parse_tty(std::string_view text) {
   if (fields[0].empty()) return bad("the device of the serial line is missing");
   if (fields[0].find('\0') != std::string::npos)
     return bad(fmt::format("{} is not a path", quote(fields[0])));
+  if (io::is_selector(fields[0])) {
+    if (auto selector = io::parse_selector(fields[0]); !selector) {
+      const std::string key = fields[0].substr(0, fields[0].find('='));
+      return bad(selector.error().message + did_you_mean(key, io::selector_keys()));
+    }
+  }
   tty.device = fields[0];
   if (fields.size() > 4) {
     return bad(fmt::format("{}: a serial line is written DEV,BAUD,MODE,FLOW", quote(text)));
@@ -172,6 +179,27 @@ Result<io::LineSpec> parse_tty(std::string_view text) {
     if (!flow) return bad("flow control " + flow.error().message);
     tty.flow = static_cast<io::TtyFlow>(*flow);
   }
+  return tty;
+}
+
+Result<io::LineSpec> parse_llp(std::string_view text) {
+  io::Tty tty;
+  tty.keep = true;
+  if (text.starts_with('/')) {
+    if (!printable(text) || !text.starts_with("/dev/llp") || text.size() == 8) {
+      return bad(
+          fmt::format("{} is no line of the kernel's, such as /dev/llp0 or /dev/llp/NAME", quote(text)));
+    }
+    tty.device = text;
+    return tty;
+  }
+  auto name = parse_name(text);
+  if (!name || *name == "." || *name == "..") {
+    return bad(
+        fmt::format("{} is no line of the kernel's; write its name, its number or its device", quote(text)));
+  }
+  const bool number = std::ranges::all_of(*name, [](char c) { return c >= '0' && c <= '9'; });
+  tty.device = (number ? "/dev/llp" : "/dev/llp/") + *name;
   return tty;
 }
 
@@ -207,14 +235,17 @@ Result<io::LineSpec> parse_tcp_line(std::string_view text) {
 
 Result<io::LineSpec> parse_line(std::string_view text) {
   using Parser = Result<io::LineSpec> (*)(std::string_view);
-  constexpr std::array<std::pair<std::string_view, Parser>, 4> kinds{
-      {{"tty:", parse_tty}, {"pty:", parse_pty}, {"unix:", parse_unix_line}, {"tcp:", parse_tcp_line}}};
+  constexpr std::array<std::pair<std::string_view, Parser>, 5> kinds{{{"tty:", parse_tty},
+                                                                      {"llp:", parse_llp},
+                                                                      {"pty:", parse_pty},
+                                                                      {"unix:", parse_unix_line},
+                                                                      {"tcp:", parse_tcp_line}}};
   for (const auto& [kind, parse] : kinds) {
     if (text.starts_with(kind)) return parse(text.substr(kind.size()));
   }
   return bad(
-      fmt::format("{} is not a line; write tty:DEV,BAUD,MODE, pty:PATH, unix:PATH, unix:%PATH, tcp:SERVICE "
-                  "or tcp:SERVICE%HOST",
+      fmt::format("{} is not a line; write tty:DEV,BAUD,MODE, llp:NAME, pty:PATH, unix:PATH, unix:%PATH, "
+                  "tcp:SERVICE or tcp:SERVICE%HOST",
                   quote(text)));
 }
 

@@ -14,9 +14,10 @@
 
 namespace llp::config {
 
-// DEV[,BAUD[,MODE[,FLOW]]]: MODE is bits, parity, stop bits (8n1, 7e1, ...) or
-// `keep`; FLOW is none, rtscts or xonxoff. `DEV,keep` is the same as
-// `DEV,9600,keep`: rate, mode and flow control stay as they are found.
+// DEV[,BAUD[,MODE[,FLOW]]]: DEV is a path, or properties of the port that udev
+// knows (serial=A1B2C3, path=..., see io/port_selector.hpp); MODE is bits, parity, stop bits (8n1, 7e1, ...)
+// or `keep`; FLOW is none, rtscts or xonxoff. `DEV,keep` is the same as `DEV,9600,keep`: rate, mode and flow
+// control stay as they are found.
 [[nodiscard]] Result<io::LineSpec> parse_tty(std::string_view text);
 
 // PATH of the symbolic link to the slave, or - for none.
@@ -29,7 +30,11 @@ namespace llp::config {
 // address of this host, SERVICE%@* on all.
 [[nodiscard]] Result<io::LineSpec> parse_tcp_line(std::string_view text);
 
-// tty:, pty:, unix: or tcp: and one of the above.
+// NAME of a line that the kernel serves (/dev/llp/NAME), a number (/dev/llpN), or
+// the path itself.
+[[nodiscard]] Result<io::LineSpec> parse_llp(std::string_view text);
+
+// tty:, llp:, pty:, unix: or tcp: and one of the above.
 [[nodiscard]] Result<io::LineSpec> parse_line(std::string_view text);
 
 // SERVICE[%HOST] or unix:PATH. Without a host: localhost.

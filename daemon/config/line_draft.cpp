@@ -10,6 +10,7 @@
 
 #include "config/line_options.hpp"
 #include "config/text.hpp"
+#include "io/port_selector.hpp"
 
 namespace llp::config {
 
@@ -103,7 +104,9 @@ void make_absolute(core::LineConfig& config, const std::filesystem::path& direct
   };
   struct Port {
     const decltype(absolute)& make;
-    void operator()(io::Tty& tty) const { make(tty.device); }
+    void operator()(io::Tty& tty) const {
+      if (!io::is_selector(tty.device)) make(tty.device);
+    }
     void operator()(io::Pty& pty) const { make(pty.symlink); }
     void operator()(io::TcpConnect&) const {}
     void operator()(io::TcpListen&) const {}

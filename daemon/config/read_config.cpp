@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <system_error>
 #include <utility>
 
@@ -34,23 +35,21 @@ Result<ConfigSource> read_file(const std::filesystem::path& path) {
   }
 }
 
-}  // namespace
-
-Result<std::vector<ConfigSource>> read_config(const std::filesystem::path& path) {
+// The *.toml of a directory, sorted.
+Result<std::vector<std::filesystem::path>> files_in(const std::filesystem::path& directory) {
   std::error_code error;
   std::vector<std::filesystem::path> files;
-  if (std::filesystem::is_directory(path, error)) {
-    std::filesystem::directory_iterator entries(path, error);
-    for (; !error && entries != std::filesystem::directory_iterator(); entries.increment(error)) {
-      const std::string name = entries->path().filename().native();
-      if (name.ends_with(".toml") && !name.starts_with('.')) files.push_back(entries->path());
-    }
-    if (error) return fail_errno(path.native(), error.value());
-    if (files.empty()) return fail(Errc::not_found, fmt::format("{}: has no file *.toml", path.native()));
-    std::ranges::sort(files);
-  } else {
-    files.push_back(path);
+  std::filesystem::directory_iterator entries(directory, error);
+  for (; !error && entries != std::filesystem::directory_iterator(); entries.increment(error)) {
+    const std::string name = entries->path().filename().native();
+    if (name.ends_with(".toml") && !name.starts_with('.')) files.push_back(entries->path());
   }
+  if (error) return fail_errno(directory.native(), error.value());
+  std::ranges::sort(files);
+  return files;
+}
+
+Result<std::vector<ConfigSource>> read_files(const std::vector<std::filesystem::path>& files) {
   std::vector<ConfigSource> sources;
   for (const auto& file : files) {
     auto source = read_file(file);
@@ -58,6 +57,28 @@ Result<std::vector<ConfigSource>> read_config(const std::filesystem::path& path)
     sources.push_back(std::move(*source));
   }
   return sources;
+}
+
+}  // namespace
+
+Result<std::vector<ConfigSource>> read_config(const std::filesystem::path& path) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(path, error)) return read_files({path});
+  auto files = files_in(path);
+  if (!files) return std::unexpected(std::move(files.error()));
+  if (files->empty()) return fail(Errc::not_found, fmt::format("{}: has no file *.toml", path.native()));
+  return read_files(*files);
+}
+
+Result<std::vector<ConfigSource>> read_default_config(const std::filesystem::path& directory) {
+  std::vector<std::filesystem::path> files{directory / "llpd.toml"};
+  auto more = files_in(directory / "lines.d");
+  if (more) {
+    std::ranges::move(*more, std::back_inserter(files));
+  } else if (more.error().code != Errc::not_found) {
+    return std::unexpected(std::move(more.error()));
+  }
+  return read_files(files);
 }
 
 }  // namespace llp::config

@@ -10,11 +10,13 @@
 #include <compare>
 #include <functional>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "config/addresses.hpp"
 #include "config/line_draft.hpp"
 #include "config/line_options.hpp"
+#include "config/places.hpp"
 #include "config/text.hpp"
 
 namespace llp::config {
@@ -56,12 +58,16 @@ class Reader {
         std::ranges::move(config.error(), std::back_inserter(errors_));
       }
     }
-    if (!errors_.empty()) return std::unexpected(sorted());
     // No line is served twice: not under one name, nor on one port or address.
+    std::set<std::string> seen;
     for (core::LineConfig& line : config_.lines) {
-      once("port", io::describe(line.port), line);
-      if (line.dist) once("dist", illp::to_string(*line.dist), line);
+      if (!seen.insert(line.name).second) continue;  // said already
+      for (std::string& problem : places_.take(line)) error(names_.at(line.name), std::move(problem));
       if (lock_dir_) line.stream.lock_dir = *lock_dir_;
+    }
+    if (config_.metrics) {
+      if (auto problem = places_.take_metrics(*config_.metrics))
+        error(globals_["metrics"], std::move(*problem));
     }
     if (!errors_.empty()) return std::unexpected(sorted());
     return std::move(config_);
@@ -149,9 +155,7 @@ class Reader {
       if (key == "line") {
         lines(node, defaults);
       } else if (!global(key, node)) {
-        const std::vector<std::string> names{"defaults", "line",           "lock_dir",    "on_failure",
-                                             "pid_file", "retry_interval", "runtime_dir", "time_scale"};
-        error(at(node, key), "there is no such key" + did_you_mean(key, names));
+        error(at(node, key), "there is no such key" + did_you_mean(key, global_keys()));
       }
     }
   }
@@ -175,6 +179,8 @@ class Reader {
     } else if (key == "on_failure") {
       const auto choice = parsed(node, key, [](std::string_view t) { return parse_choice(t, "retry|exit"); });
       if (choice) config_.on_failure = static_cast<OnFailure>(*choice);
+    } else if (key == "metrics") {
+      if (auto address = parsed(node, key, parse_dist)) config_.metrics = std::move(*address);
     } else if (key == "retry_interval") {
       const auto time = parsed(node, key, [](std::string_view t) {
         return parse_duration(t, std::chrono::milliseconds(100), std::chrono::hours(24));
@@ -290,16 +296,6 @@ class Reader {
     }
   }
 
-  void once(const std::string& what, const std::string& value, const core::LineConfig& line) {
-    // A pseudo terminal without a path, and any free port, are others each time.
-    if (value == "pseudo terminal" || value.ends_with(":0")) return;
-    const auto [first, is_new] = taken_.try_emplace(what + " " + value, line.name);
-    if (!is_new) {
-      error(names_.at(line.name),
-            fmt::format("{} {} is that of line {} already", what, value, first->second));
-    }
-  }
-
   std::optional<Scale> scale_;
   std::optional<std::string> lock_dir_;
   std::string file_;                // being read
@@ -309,7 +305,7 @@ class Reader {
   std::vector<Error> errors_;
   std::map<std::string, std::string> globals_;  // key: where it was given
   std::map<std::string, std::string> names_;    // of lines: where
-  std::map<std::string, std::string> taken_;    // port or address: name of the line
+  Places places_;                               // ports and addresses in use
 };
 
 }  // namespace
@@ -320,6 +316,11 @@ std::vector<std::string> line_keys() {
   keys.insert(keys.end(), kShortcuts.begin(), kShortcuts.end());
   for (const LineOption& option : line_options()) keys.push_back(option.name);
   return keys;
+}
+
+std::vector<std::string> global_keys() {
+  return {"defaults", "line",           "lock_dir",    "metrics",   "on_failure",
+          "pid_file", "retry_interval", "runtime_dir", "time_scale"};
 }
 
 std::expected<DaemonConfig, std::vector<Error>> parse_config(std::span<const ConfigSource> sources,

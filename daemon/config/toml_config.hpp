@@ -27,7 +27,8 @@ struct DaemonConfig {
   std::filesystem::path pid_file;     // empty: none
   OnFailure on_failure = OnFailure::retry;
   Duration retry_interval = std::chrono::seconds(30);
-  std::vector<core::LineConfig> lines;  // scaled; runtime_dir and pool not set
+  std::optional<illp::Endpoint> metrics;  // where they are read; nothing: nowhere
+  std::vector<core::LineConfig> lines;    // scaled; runtime_dir and pool not set
 };
 
 // One file's text, for errors and tests.
@@ -46,7 +47,16 @@ struct ConfigSource {
 // names. A file may have at most 1 MiB.
 [[nodiscard]] Result<std::vector<ConfigSource>> read_config(const std::filesystem::path& path);
 
-// Every key of a [line.NAME] table.
+// What is read where no file is named: DIRECTORY/llpd.toml, and
+// DIRECTORY/lines.d/*.toml, if there are any.
+[[nodiscard]] Result<std::vector<ConfigSource>> read_default_config(const std::filesystem::path& directory);
+inline constexpr const char* kDefaultDirectory = "/etc/llp";
+
+// A line's whole configuration as text: equal for lines that are served alike.
+[[nodiscard]] std::string fingerprint(const core::LineConfig& line);
+
+// Every key of a [line.NAME] table, and of the file itself.
 [[nodiscard]] std::vector<std::string> line_keys();
+[[nodiscard]] std::vector<std::string> global_keys();
 
 }  // namespace llp::config

@@ -21,7 +21,7 @@ enum class TtyFlow : std::uint8_t { none, rtscts, xonxoff };
 
 // A serial port.
 struct Tty {
-  std::string device;    // path, may be a symbolic link (/dev/serial/by-id/...)
+  std::string device;    // path, may be a symbolic link; or a selector (port_selector.hpp)
   unsigned baud = 9600;  // any rate that the driver can do, 1..20,000,000
   TtyMode mode{};
   TtyFlow flow = TtyFlow::none;

@@ -14,6 +14,7 @@
 #include "base/worker_pool.hpp"
 #include "io/byte_stream.hpp"
 #include "io/line_spec.hpp"
+#include "io/port_watch.hpp"
 
 namespace llp::io {
 
@@ -26,6 +27,9 @@ struct StreamOptions {
   std::shared_ptr<WorkerPool> pool;
 
   // Serial ports
+  // Finds them, and tells when one that is missing may have come; empty: they
+  // are looked for by path, again and again.
+  std::shared_ptr<PortWatch> ports;
   std::string lock_dir = "/var/lock";    // of UUCP lock files; empty: none are made or looked at
   bool wait_for_device = false;          // the first open() waits for a device that is missing or locked
   bool low_latency = true;               // ask the driver for it

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "io/parmrk.hpp"
+#include "io/port_watch.hpp"
 #include "io/stream_base.hpp"
 #include "io/tty_port.hpp"
 
@@ -118,13 +119,28 @@ asio::awaitable<Result<void>> TtyStream::connect() {
     back_off_.reset();
   }
   bool said = false;
+  bool changed = false;  // a port came or went since the attempt began
+  std::unique_ptr<PortWatch::Watch> watch;
+  if (options_.ports) {
+    watch = options_.ports->watch(tty_.device, [this, &changed] {
+      changed = true;
+      wake();
+    });
+  }
   while (!closed_) {
     // Our own locks are on the old one until it is closed.
     if (letting_go_ > 0) {
       co_await sleep(std::chrono::nanoseconds::max());
       continue;
     }
-    auto attempt = [tty = tty_, dir = options_.lock_dir, low = options_.low_latency] {
+    changed = false;
+    auto attempt = [tty = tty_, ports = options_.ports, dir = options_.lock_dir,
+                    low = options_.low_latency]() mutable -> Result<std::unique_ptr<TtyPort>> {
+      if (ports) {
+        auto device = ports->find(tty.device);
+        if (!device) return std::unexpected(std::move(device.error()));
+        tty.device = std::move(*device);
+      }
       return TtyPort::open(tty, dir, low);
     };
     auto port = co_await options_.pool->run(std::move(attempt));
@@ -140,7 +156,11 @@ asio::awaitable<Result<void>> TtyStream::connect() {
     if (hopeless || !(opened_before_ || options_.wait_for_device)) co_return std::unexpected(error);
     if (!said) logger_.notice("waiting for {}: {}", tty_.device, error.message);
     said = true;
-    co_await sleep(back_off_.next());
+    if (changed) continue;
+    // A port that is missing is announced; a lock of others that goes is not.
+    const bool missing = error.code == Errc::not_found && (error.sys_errno == 0 || error.sys_errno == ENOENT);
+    const bool announced = missing && watch && watch->announces();
+    co_await sleep(announced ? std::chrono::nanoseconds::max() : back_off_.next());
   }
   co_return std::unexpected(closed_error());
 }

@@ -87,11 +87,12 @@ struct Found {
 
 class LlpDevice final : public MessageDevice {
  public:
-  // `find` runs on a worker and may block.
-  LlpDevice(const asio::any_io_executor& executor, std::string name, std::function<Result<Found>()> find,
-            io::StreamOptions options, Logger log)
+  // `find` runs on a worker and may block; `device` is what it looks for.
+  LlpDevice(const asio::any_io_executor& executor, std::string name, std::string device,
+            std::function<Result<Found>()> find, io::StreamOptions options, Logger log)
       : executor_(executor),
         name_(std::move(name)),
+        device_(std::move(device)),
         find_(std::move(find)),
         options_(std::move(options)),
         log_(std::move(log)),
@@ -118,6 +119,7 @@ class LlpDevice final : public MessageDevice {
  private:
   asio::any_io_executor executor_;
   std::string name_;
+  std::string device_;
   std::function<Result<Found>()> find_;
   io::StreamOptions options_;
   Logger log_;
@@ -132,7 +134,16 @@ asio::awaitable<Result<std::unique_ptr<MessageFile>>> LlpDevice::open() {
   release();
   back_off_.reset();
   bool said = false;
+  bool changed = false;  // a port came or went since the attempt began
+  std::unique_ptr<io::PortWatch::Watch> watch;
+  if (options_.ports) {
+    watch = options_.ports->watch(device_, [this, &changed] {
+      changed = true;
+      timer_.cancel();
+    });
+  }
   while (!closed_) {
+    changed = false;
     auto find = find_;
     auto found = co_await options_.pool->run(std::move(find));
     if (closed_) {
@@ -155,7 +166,14 @@ asio::awaitable<Result<std::unique_ptr<MessageFile>>> LlpDevice::open() {
     if (hopeless || !(opened_before_ || options_.wait_for_device)) co_return std::unexpected(error);
     if (!said) log_.notice("waiting for {}: {}", name_, error.message);
     said = true;
-    timer_.expires_after(back_off_.next());
+    if (changed) continue;
+    const bool missing = error.code == Errc::not_found && (error.sys_errno == 0 || error.sys_errno == ENOENT);
+    const bool announced = missing && watch && watch->announces();
+    if (announced) {
+      timer_.expires_at(asio::steady_timer::time_point::max());
+    } else {
+      timer_.expires_after(back_off_.next());
+    }
     co_await timer_.async_wait(asio::experimental::as_tuple(asio::use_awaitable));
   }
   co_return fail(Errc::cancelled, name_ + " was closed");
@@ -228,23 +246,36 @@ bool is_message_device(std::string_view path) noexcept {
 std::unique_ptr<MessageDevice> make_device_node(const asio::any_io_executor& executor,
                                                 const std::string& path, io::StreamOptions options,
                                                 Logger log) {
-  auto find = [path]() -> Result<Found> { return Found{path, nullptr}; };
-  return std::make_unique<LlpDevice>(executor, path, std::move(find), std::move(options), std::move(log));
+  auto find = [path, ports = options.ports]() -> Result<Found> {
+    if (!ports) return Found{path, nullptr};
+    auto node = ports->find(path);
+    if (!node) return std::unexpected(std::move(node.error()));
+    return Found{std::move(*node), nullptr};
+  };
+  return std::make_unique<LlpDevice>(executor, path, path, std::move(find), std::move(options),
+                                     std::move(log));
 }
 
 std::unique_ptr<MessageDevice> make_attached_port(const asio::any_io_executor& executor, const io::Tty& tty,
                                                   io::StreamOptions options, Logger log) {
-  auto find = [tty, lock_dir = options.lock_dir, low_latency = options.low_latency]() -> Result<Found> {
-    auto port = io::TtyPort::open(tty, lock_dir, low_latency);
+  auto find = [tty, ports = options.ports, lock_dir = options.lock_dir,
+               low_latency = options.low_latency]() -> Result<Found> {
+    io::Tty there = tty;
+    if (ports) {
+      auto device = ports->find(tty.device);
+      if (!device) return std::unexpected(std::move(device.error()));
+      there.device = std::move(*device);
+    }
+    auto port = io::TtyPort::open(there, lock_dir, low_latency);
     if (!port) return std::unexpected(std::move(port.error()));
     auto attached = std::make_shared<AttachedPort>(std::move(*port));
-    auto node = attached->attach(tty.device);
+    auto node = attached->attach(there.device);
     if (!node) return std::unexpected(std::move(node.error()));
     return Found{std::move(*node), std::move(attached)};
   };
   std::string name = io::describe(io::LineSpec(tty)) + " (kernel)";
-  return std::make_unique<LlpDevice>(executor, std::move(name), std::move(find), std::move(options),
-                                     std::move(log));
+  return std::make_unique<LlpDevice>(executor, std::move(name), tty.device, std::move(find),
+                                     std::move(options), std::move(log));
 }
 
 }  // namespace llp::line

@@ -64,6 +64,28 @@ TEST(Tty, Errors) {
                "keep leaves the flow control as it is found; nothing may follow it");
 }
 
+TEST(Tty, BySelector) {
+  expect_line(parse_tty, "serial=A1B2C3,19200,7e1",
+              io::Tty{"serial=A1B2C3", 19200, {7, 'e', 1}, io::TtyFlow::none, false});
+  expect_line(parse_tty, "path=pci-0000:00:14.0-usb-0:2:1.0+interface=01",
+              io::Tty{"path=pci-0000:00:14.0-usb-0:2:1.0+interface=01", 9600, {}, io::TtyFlow::none, false});
+  EXPECT_EQ(
+      parse_tty("seriel=A1").error().message,
+      "'seriel=A1' does not name a port: write serial=, path=, interface=, vendor=, model=, label=, joined "
+      "with + where one is not enough; did you mean 'serial'?");
+  EXPECT_FALSE(parse_tty("serial="));
+}
+
+TEST(KernelLine, EveryForm) {
+  const auto kept = [](const char* device) { return io::Tty{device, 9600, {}, io::TtyFlow::none, true}; };
+  expect_line(parse_line, "llp:chem", kept("/dev/llp/chem"));
+  expect_line(parse_line, "llp:3", kept("/dev/llp3"));
+  expect_line(parse_line, "llp:/dev/llp0", kept("/dev/llp0"));
+  for (const char* wrong : {"llp:", "llp:..", "llp:a/b", "llp:/dev/ttyS0", "llp:/dev/llp"}) {
+    EXPECT_FALSE(parse_line(wrong)) << wrong;
+  }
+}
+
 TEST(PtyAndUnix, EveryForm) {
   expect_line(parse_pty, "-", io::Pty{""});
   expect_line(parse_pty, "/run/x", io::Pty{"/run/x"});

@@ -62,6 +62,7 @@ TEST(Manuals, EveryParameterAndPeerIsExplained) {
 TEST(Manuals, EveryKeyIsExplained) {
   const std::string text = page("llpd.toml.5");
   for (const std::string& key : line_keys()) EXPECT_NE(text.find(roff(key)), std::string::npos) << key;
+  for (const std::string& key : global_keys()) EXPECT_NE(text.find(roff(key)), std::string::npos) << key;
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "config/line_options.hpp"
+#include "config/parameters.hpp"
 
 namespace llp::config {
 namespace {
@@ -210,6 +211,19 @@ TEST(Toml, TakenTwice) {
       "llpd.toml:4: line.b: port tcp listen localhost:4000 is that of line a already\n"
       "llpd.toml:4: line.b: dist localhost:5002 is that of line a already\n");
   EXPECT_EQ(errors("[line.a]\nport = \"pty:-\"\ndist = 0\n[line.b]\nport = \"pty:-\"\ndist = 0\n"), "");
+  // The same device at another rate, the same address by another name.
+  EXPECT_EQ(errors("[line.a]\nport = \"tty:/dev/ttyS0,9600\"\ndist = \"5002\"\n"
+                   "[line.b]\nport = \"tty:/dev/ttyS0,1200\"\ndist = \"5002%127.0.0.1\"\n"
+                   "[line.c]\nport = \"tcp:5002%@*\"\nto = \"5002\"\n"),
+            "llpd.toml:4: line.b: port /dev/ttyS0 1200 8N1 is that of line a already\n"
+            "llpd.toml:4: line.b: dist 127.0.0.1:5002 is that of line a already\n"
+            "llpd.toml:7: line.c: port tcp listen *:5002 is that of line a already\n");
+  EXPECT_EQ(errors("metrics = \"5002\"\n[line.a]\nport = \"pty:-\"\ndist = \"5002\"\n"),
+            "llpd.toml:1: metrics: localhost:5002 is that of line a already\n");
+  // What is wrong elsewhere does not hide it.
+  EXPECT_EQ(errors("[line.a]\nport = \"pty:/x\"\nto = 1\n[line.b]\nport = \"pty:/x\"\nto = 1\ncolour = 1\n"),
+            "llpd.toml:4: line.b: port pseudo terminal /x is that of line a already\n"
+            "llpd.toml:7: line.b.colour: there is no such key\n");
 }
 
 TEST(Toml, SeveralFiles) {
@@ -260,6 +274,57 @@ TEST_F(ConfigFiles, Errors) {
   EXPECT_EQ(read_config(dir_).error().message, dir_.native() + ": has no file *.toml");
   write("big.toml", std::string((1U << 20) + 1, '#'));
   EXPECT_EQ(read_config(dir_ / "big.toml").error().code, Errc::too_large);
+}
+
+TEST_F(ConfigFiles, TheDefaultIsOneFileAndADirectoryOfLines) {
+  EXPECT_EQ(read_default_config(dir_).error().message,
+            (dir_ / "llpd.toml").native() + ": No such file or directory");
+  write("llpd.toml", "main");
+  ASSERT_TRUE(read_default_config(dir_));
+  EXPECT_EQ(read_default_config(dir_)->size(), 1U);
+  std::filesystem::create_directory(dir_ / "lines.d");
+  EXPECT_EQ(read_default_config(dir_)->size(), 1U) << "it may be empty";
+  write("lines.d/b.toml", "b");
+  write("lines.d/a.toml", "a");
+  const auto all = read_default_config(dir_);
+  ASSERT_TRUE(all);
+  ASSERT_EQ(all->size(), 3U);
+  EXPECT_EQ(all->at(0).text, "main");
+  EXPECT_EQ(all->at(1).text, "a");
+  EXPECT_EQ(all->at(2).file, (dir_ / "lines.d" / "b.toml").native());
+}
+
+core::LineConfig only_line(const std::string& keys) {
+  const auto config = parse("[line.a]\nport = \"tty:/dev/ttyS0\"\nto = \"5001\"\n" + keys);
+  EXPECT_TRUE(config) << keys << ": " << (config ? "" : config.error()[0].message);
+  return config ? config->lines.at(0) : core::LineConfig{};
+}
+
+TEST(Fingerprint, EveryKeyShows) {
+  const std::string plain = fingerprint(only_line(""));
+  EXPECT_EQ(fingerprint(only_line("")), plain);
+  EXPECT_EQ(fingerprint(only_line("max_queue = 64\n")), plain) << "the default, written down";
+  for (const char* keys :
+       {"dist = 5002\n", "serve_at_once = true\n", "one_shot = true\n", "protocol = \"hllp\"\n",
+        "max_message = \"2M\"\n", "match = \"msa\"\n", "ready = \"target_up\"\n", "params.timer_a = \"7s\"\n",
+        "engine = \"user\"\n", "socket_mode = \"0600\"\n"}) {
+    EXPECT_NE(fingerprint(only_line(keys)), plain) << keys;
+  }
+  // Every parameter of the protocol is in it, with its value.
+  for (const std::string& name : parameter_names(LLP_PROTO_X328)) {
+    if (name != "expect") {
+      EXPECT_NE(plain.find("\n" + name + "="), std::string::npos) << name;
+    }
+  }
+  core::LineConfig line = only_line("");
+  line.port = io::Tty{"/dev/ttyS0", 9600, {7, 'e', 1}, io::TtyFlow::none, false};
+  EXPECT_NE(fingerprint(line), plain);
+  line = only_line("");
+  line.to.push_back(illp::TcpEndpoint{"", "5003"});
+  EXPECT_NE(fingerprint(line), plain);
+  line = only_line("");
+  line.runtime_dir = "/x";
+  EXPECT_NE(fingerprint(line), plain);
 }
 
 // The examples of the manual are right.

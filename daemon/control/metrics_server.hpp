@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Serves metrics over HTTP: GET /metrics, one request a connection.
+#pragma once
+
+#include <asio/any_io_executor.hpp>
+#include <memory>
+#include <string>
+
+#include "base/log.hpp"
+#include "control/line_host.hpp"
+#include "control/stream_server.hpp"
+#include "illp/endpoint.hpp"
+
+namespace llp::control {
+
+class MetricsServer {
+ public:
+  // `host` must live as long.
+  MetricsServer(const asio::any_io_executor& executor, const LineHost& host, std::string version,
+                const Logger& log);
+  // As StreamServer::listen(); a UNIX socket gets mode 0660.
+  [[nodiscard]] Result<void> listen(const illp::Endpoint& endpoint);
+  [[nodiscard]] unsigned port() const noexcept { return server_.port(); }
+  void stop() noexcept { server_.stop(); }
+
+ private:
+  struct Shared;
+  static asio::awaitable<void> serve(std::shared_ptr<const Shared> shared, std::shared_ptr<Socket> socket);
+  std::shared_ptr<const Shared> shared_;
+  StreamServer server_;
+};
+
+}  // namespace llp::control

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/report.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <nlohmann/json.hpp>
+
+#include "line/engine_api.hpp"
+
+namespace llp::control {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// Milliseconds with three places at most.
+double milliseconds(std::chrono::nanoseconds time) {
+  return static_cast<double>(std::chrono::duration_cast<std::chrono::microseconds>(time).count()) / 1000;
+}
+
+Json times_report(const core::TimeHistogram& times) {
+  Json classes = Json::array();
+  for (std::size_t i = 0; i <= core::TimeHistogram::kBounds.size(); ++i) {
+    Json one;
+    one["to_ms"] =
+        i < core::TimeHistogram::kBounds.size() ? Json(core::TimeHistogram::kBounds.at(i)) : Json();
+    one["count"] = times.in_class(i);
+    classes.push_back(std::move(one));
+  }
+  return {{"count", times.count()}, {"sum_ms", milliseconds(times.sum())}, {"classes", std::move(classes)}};
+}
+
+Json target_report(const core::TargetStatus& target) {
+  Json report{{"address", target.address}, {"present", target.present}, {"failures", target.failures}};
+  if (target.failures > 0) {
+    report["failure"] = target.failure;
+    report["rests_ms"] = milliseconds(target.rests);
+  }
+  return report;
+}
+
+}  // namespace
+
+Json line_report(const LineInfo& line) {
+  const core::LineConfig& config = *line.config;
+  const HealthReport health = health_of(line);
+  Json report;
+  report["name"] = config.name;
+  report["state"] = state_name(line.state);
+  report["for_s"] =
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - line.since).count();
+  report["health"] = health_name(health.health);
+  if (!health.reason.empty()) report["reason"] = health.reason;
+  if (!line.failure.empty()) report["failure"] = line.failure;
+  report["protocol"] = llp_protocol_name(config.protocol);
+  report["port"] = io::describe(config.port);
+  if (config.dist) report["dist"] = illp::to_string(*config.dist);
+  if (line.service == nullptr) return report;
+
+  const core::LineStatus status = line.service->status();
+  if (const std::string slave = line.service->slave_name(); !slave.empty()) report["terminal"] = slave;
+  report["connected"] = status.connected;
+  report["idle"] = status.idle;
+  report["takes_messages"] = status.takes_messages;
+  report["messages_in_hand"] = status.messages;
+  report["requests_waiting"] = status.requests;
+  report["request_on_line"] = status.request_on_line;
+  report["clients"] = status.clients;
+  report["dead_letters"] = status.dead_letters;
+  report["targets"] = Json::array();
+  for (const core::TargetStatus& target : status.targets) report["targets"].push_back(target_report(target));
+  Json counters = Json::object();
+  for (const core::LineCounter& counter : core::kLineCounters) {
+    counters[counter.name] = line.service->counters().*counter.value;
+  }
+  report["counters"] = std::move(counters);
+  Json protocol = Json::object();
+  for (u32 i = 0; i < LLP_C__N; ++i) protocol[llp_counter_name(i)] = status.protocol.at(i);
+  report["protocol_counters"] = std::move(protocol);
+  report["times"] = {{"proximal", times_report(line.service->times().proximal)},
+                     {"distal", times_report(line.service->times().distal)}};
+  return report;
+}
+
+Json health_report(const LineHost& host) {
+  Health worst = Health::good;
+  Json lines = Json::object();
+  for (const LineInfo& line : host.lines()) {
+    const HealthReport health = health_of(line);
+    worst = std::max(worst, health.health);
+    Json one{{"health", health_name(health.health)}};
+    if (!health.reason.empty()) one["reason"] = health.reason;
+    lines[line.config->name] = std::move(one);
+  }
+  return {{"health", health_name(worst)}, {"lines", std::move(lines)}};
+}
+
+}  // namespace llp::control
