@@ -21,6 +21,9 @@ from support.programs import until
 KILLS = int(os.environ.get("LLP_KILLS", "12"))
 
 
+pytestmark = pytest.mark.user
+
+
 class Lab:
     """llpd with one line, ended and started again at will; the instrument is ours."""
 

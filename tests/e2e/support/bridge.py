@@ -36,7 +36,7 @@ class Bridge:
         return self
 
     def wait_dist(self):
-        until(lambda: listening(self.dist_port), "dist to listen", program=self.drv)
+        until(lambda: listening(self.dist_port, self.dist[0]), "dist to listen", program=self.drv)
         return self
 
     @property

@@ -58,13 +58,17 @@ def until(condition, what, timeout=PATIENCE, program=None):
         time.sleep(0.005)
 
 
-def listening(port):
-    """Whether somebody listens at this TCP port; asks the kernel, so that nobody gets a connection."""
+def listening(port, host=None):
+    """Whether somebody listens at this TCP port; asks the kernel, so that nobody gets a connection.
+
+    host: whether connections to this address would find it; IPv4 may come later than IPv6.
+    """
     wanted = f":{port:04X}"
     for table in ("/proc/self/net/tcp", "/proc/self/net/tcp6"):
         for row in Path(table).read_text().splitlines()[1:]:
             fields = row.split()
-            if fields[1].endswith(wanted) and fields[3] == "0A":
+            if fields[1].endswith(wanted) and fields[3] == "0A" and (
+                    host is None or table.endswith("6") == (":" in host) or fields[1] == "0" * 32 + wanted):
                 return True
     return False
 
