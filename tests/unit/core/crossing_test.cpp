@@ -13,29 +13,9 @@ namespace {
 
 using line::Kind;
 
-class Crossing : public Bench {
+class Crossing : public AppBench {
  protected:
-  Crossing() {
-    config.dist = illp::TcpEndpoint{"127.0.0.1", "0"};
-    config.serve_dist_at_once = true;
-  }
-  void with_app() {
-    app = std::make_unique<App>(loop, quick_options());
-    config.to = {app->endpoint()};
-    up();
-  }
-  [[nodiscard]] std::shared_ptr<FakeOutgoing> sent(Kind kind, std::size_t n = 1) {
-    if (!until([&] { return line->sent(kind).size() >= n; })) return nullptr;
-    return line->sent(kind)[n - 1];
-  }
-  [[nodiscard]] bool asked(std::size_t n = 1) {
-    return until([&] { return app->waiting.size() >= n; });
-  }
-  [[nodiscard]] bool lock_is_free() const {
-    const UniqueFd fd(::open(lock_file().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0660));
-    return ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0;
-  }
-  std::unique_ptr<App> app;
+  Crossing() { serve_dist(); }
 };
 
 // Case 1, we lost the contention: the request has the lock but not the line.

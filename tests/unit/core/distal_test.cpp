@@ -16,10 +16,7 @@ using line::Kind;
 
 class Distal : public Bench {
  protected:
-  Distal() {
-    config.dist = illp::TcpEndpoint{"127.0.0.1", "0"};
-    config.serve_dist_at_once = true;
-  }
+  Distal() { serve_dist(); }
   // The n-th request that is on the line.
   [[nodiscard]] std::shared_ptr<FakeOutgoing> request(std::size_t n = 1) {
     if (!until([&] { return line->sent(Kind::request).size() >= n; })) return nullptr;

@@ -13,23 +13,10 @@ namespace {
 
 using line::Kind;
 
-class Proximal : public Bench {
+class Proximal : public AppBench {
  protected:
-  // A service with one application on TCP.
-  void with_app() {
-    app = std::make_unique<App>(loop, quick_options());
-    config.to = {app->endpoint()};
-    up();
-  }
-  [[nodiscard]] bool asked(std::size_t n = 1) {
-    return until([&] { return app->waiting.size() >= n; });
-  }
   // The answer that is to be written to the line.
-  [[nodiscard]] std::shared_ptr<FakeOutgoing> answer(std::size_t n = 1) {
-    if (!until([&] { return line->sent(Kind::answer).size() >= n; })) return nullptr;
-    return line->sent(Kind::answer)[n - 1];
-  }
-  std::unique_ptr<App> app;
+  [[nodiscard]] std::shared_ptr<FakeOutgoing> answer(std::size_t n = 1) { return sent(Kind::answer, n); }
 };
 
 // shows: illp/9/end

@@ -7,16 +7,8 @@ namespace {
 
 using line::Kind;
 
-class Repeats : public Bench {
+class Repeats : public AppBench {
  protected:
-  void with_app() {
-    app = std::make_unique<App>(loop, quick_options());
-    config.to = {app->endpoint()};
-    up();
-  }
-  [[nodiscard]] bool asked(std::size_t n = 1) {
-    return until([&] { return app->waiting.size() >= n; });
-  }
   [[nodiscard]] std::size_t answers() const { return line->sent(Kind::answer).size(); }
   // A message that the application has and whose sender stops waiting.
   [[nodiscard]] bool arrive_and_give_up() {
@@ -25,7 +17,6 @@ class Repeats : public Bench {
     line->cancel(id);
     return until([&] { return n().too_late == 1; });
   }
-  std::unique_ptr<App> app;
 };
 
 TEST_F(Repeats, WhatNobodyWaitsForAnyMoreIsNotDelivered) {

@@ -14,24 +14,9 @@ namespace {
 using illp::Outcome;
 using line::Kind;
 
-class Stop : public Bench {
+class Stop : public AppBench {
  protected:
-  Stop() {
-    config.dist = illp::TcpEndpoint{"127.0.0.1", "0"};
-    config.serve_dist_at_once = true;
-  }
-  void with_app() {
-    app = std::make_unique<App>(loop, quick_options());
-    config.to = {app->endpoint()};
-    up();
-  }
-  [[nodiscard]] std::shared_ptr<FakeOutgoing> sent(Kind kind, std::size_t n = 1) {
-    if (!until([&] { return line->sent(kind).size() >= n; })) return nullptr;
-    return line->sent(kind)[n - 1];
-  }
-  [[nodiscard]] bool asked(std::size_t n = 1) {
-    return until([&] { return app->waiting.size() >= n; });
-  }
+  Stop() { serve_dist(); }
   static asio::awaitable<void> stop_and_tell(LineService& service, std::shared_ptr<bool> done) {
     co_await service.stop();
     *done = true;
@@ -45,7 +30,6 @@ class Stop : public Bench {
   [[nodiscard]] bool stopped(const std::shared_ptr<bool>& done) {
     return until([&] { return *done; });
   }
-  std::unique_ptr<App> app;
 };
 
 TEST_F(Stop, AtRest) {

@@ -3,7 +3,9 @@
 // and a loop that the test turns itself.
 #pragma once
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 
 #include <asio/awaitable.hpp>
 #include <asio/co_spawn.hpp>
@@ -17,6 +19,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/fd.hpp"
 #include "core/event.hpp"
 #include "core/line_service.hpp"
 #include "illp/client.hpp"
@@ -373,6 +376,11 @@ class Bench : public ::testing::Test {
   ~Bench() override;
 
   void protocol(llp_protocol p, unsigned release = 1);
+  // Applications reach the instrument from the start, on any port.
+  void serve_dist() {
+    config.dist = illp::TcpEndpoint{"127.0.0.1", "0"};
+    config.serve_dist_at_once = true;
+  }
   // Makes and starts the service; `config` may be changed before.
   void up();
   [[nodiscard]] Result<void> try_up();
@@ -392,6 +400,31 @@ class Bench : public ::testing::Test {
   FakeLine* line = nullptr;
   std::unique_ptr<LineService> service;
   std::vector<std::string> log;
+};
+
+// With an application on TCP that answers when the test says so.
+class AppBench : public Bench {
+ protected:
+  void with_app() {
+    app = std::make_unique<App>(loop, quick_options());
+    config.to = {app->endpoint()};
+    up();
+  }
+  // The application has so many requests to answer.
+  [[nodiscard]] bool asked(std::size_t n = 1) {
+    return until([&] { return app->waiting.size() >= n; });
+  }
+  // The n-th message of its kind that is on the line.
+  [[nodiscard]] std::shared_ptr<FakeOutgoing> sent(line::Kind kind, std::size_t n = 1) {
+    if (!until([&] { return line->sent(kind).size() >= n; })) return nullptr;
+    return line->sent(kind)[n - 1];
+  }
+  [[nodiscard]] bool lock_is_free() const {
+    const UniqueFd fd(::open(lock_file().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0660));
+    return ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0;
+  }
+
+  std::unique_ptr<App> app;
 };
 
 }  // namespace llp::core::test
