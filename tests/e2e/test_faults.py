@@ -59,11 +59,19 @@ def first_seen(items):
     return list(dict.fromkeys(items))
 
 
+def injected(protocol, count, json_file):
+    """The faults that llpsim tells of; in a long run there are some, or it shows nothing."""
+    faults = {name: number for name, number in json.loads(json_file.read_text())["faults"].items() if number}
+    assert faults or count < COUNT or not FAULTS[protocol], "no fault was injected"
+    return faults
+
+
 class Inward:
     """llpsim sends, an application takes."""
 
     def __init__(self, stage, protocol, seed, count=COUNT, options=()):
         self.seed, self.messages = seed, batch(f"I{seed}-", count)
+        self.json = stage.path(f"in{seed}.json")
         options = [*SETTINGS[protocol], *options]
         directory = stage.path(f"in{seed}")
         directory.mkdir()
@@ -73,7 +81,7 @@ class Inward:
             files[-1].write_bytes(message)
         self.b = Bridge(stage, protocol, ANY, *options, dist=False, name=f"in{seed}.s")
         self.sim = self.b.simulate(*options, "--seed", seed, *FAULTS[protocol], "--fault-dir", "both",
-                                   "send", "--retry-failed", "100", "--retry-unknown", *files)
+                                   "--json", self.json, "send", "--retry-failed", "100", "--retry-unknown", *files)
 
     def check(self):
         self.sim.finish(RUN)
@@ -85,7 +93,8 @@ class Inward:
         repeats = len(got) - len(self.messages)
         marked = len(re.findall("possible duplicate", self.b.drv.log))
         assert repeats <= marked, f"{repeats} repeats, {marked} of them marked"
-        return f"in, seed {self.seed}: {len(got)} delivered, {repeats} repeats, {marked} marked"
+        faults = injected(self.b.protocol, len(self.messages), self.json)
+        return f"in, seed {self.seed}: {len(got)} delivered, {repeats} repeats, {marked} marked; {faults}"
 
 
 class Outward:
@@ -131,7 +140,8 @@ class Outward:
         allowed = self.refused + self._commit_replies_lost(report["faults"])
         assert repeats <= allowed, f"{repeats} repeats, only {allowed} had a reason: {report['faults']}"
         assert repeats == report["messages"]["repeats"], "a repeat was not counted"
-        return f"out, seed {self.seed}: {len(got)} received, {repeats} repeats, {self.refused} refused"
+        faults = injected(self.b.protocol, len(self.messages), self.json)
+        return f"out, seed {self.seed}: {len(got)} received, {repeats} repeats, {self.refused} refused; {faults}"
 
     def _commit_replies_lost(self, faults):
         """MLLP 2: each lost or late one may cost a repeat, and so may each of those in a silence."""
