@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "config/addresses.hpp"
 #include "config/text.hpp"
 
 namespace llp::config {
@@ -22,6 +23,7 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 
 constexpr std::uint64_t kMemoryMax = std::uint64_t{16} << 30;
+constexpr std::uint64_t kSpoolMax = std::uint64_t{16} << 40;
 
 enum class Scaled : bool { no, yes };
 
@@ -128,6 +130,112 @@ LineOption both(LineOption option, Field field, Other other) {
   return option;
 }
 
+LineOption path(std::string name, std::string value, std::string allowed, std::string help,
+                std::function<std::string&(LineConfig&)> field) {
+  LineOption option{std::move(name), std::move(value), std::move(allowed), std::move(help), {}, {}, {}};
+  option.set = [field](LineConfig& config, std::string_view text) -> Result<void> {
+    if (!text.empty() && (!text.starts_with('/') || text.find('\0') != std::string_view::npos)) {
+      return fail(Errc::invalid, quote(text) + " must begin with /");
+    }
+    field(config) = text;
+    return {};
+  };
+  // Only reads: a copy has the field, too.
+  option.get = [field](LineConfig config) { return field(config); };
+  return option;
+}
+
+// deliver, drop, or where else it goes.
+LineOption on_duplicate() {
+  LineOption option{"on_duplicate",
+                    "deliver|drop|ADDRESS",
+                    "deliver, drop, or an address as for to",
+                    "what becomes of a message that an application has perhaps seen already: delivered; "
+                    "acknowledged and not delivered (may lose it); or delivered to another application",
+                    {},
+                    {},
+                    {}};
+  option.set = [](LineConfig& config, std::string_view text) -> Result<void> {
+    config.duplicates_to.reset();
+    config.on_duplicate = text == "drop" ? core::OnDuplicate::drop : core::OnDuplicate::deliver;
+    if (text == "deliver" || text == "drop") return {};
+    auto address = parse_to(text);
+    if (!address) {
+      address.error().message += "; or write deliver or drop";
+      return std::unexpected(std::move(address.error()));
+    }
+    config.on_duplicate = core::OnDuplicate::divert;
+    config.duplicates_to = std::move(*address);
+    return {};
+  };
+  option.get = [](const LineConfig& config) -> std::string {
+    if (config.on_duplicate == core::OnDuplicate::divert && config.duplicates_to) {
+      return illp::to_string(*config.duplicates_to);
+    }
+    return config.on_duplicate == core::OnDuplicate::drop ? "drop" : "deliver";
+  };
+  return option;
+}
+
+LineOption journal() {
+  LineOption option{"journal",
+                    "auto|on|off|PATH",
+                    "auto, on, off, or a path",
+                    "whether attempts to deliver are written down before they are made, so that possible "
+                    "duplicates are known after a restart; auto: where there is a directory for it",
+                    {},
+                    {},
+                    {}};
+  option.set = [](LineConfig& config, std::string_view text) -> Result<void> {
+    core::JournalConfig& place = config.journal;
+    if (text.starts_with('/') && text.find('\0') == std::string_view::npos) {
+      place.mode = core::JournalMode::on;
+      place.path = text;
+      return {};
+    }
+    const auto mode = parse_choice(text, "auto|on|off");
+    if (!mode) {
+      return fail(Errc::invalid,
+                  quote(text) + " is not allowed, write auto, on, off, or a path that begins with /");
+    }
+    place.mode = static_cast<core::JournalMode>(*mode);
+    place.path.clear();
+    return {};
+  };
+  option.get = [](const LineConfig& config) -> std::string {
+    if (!config.journal.path.empty()) return config.journal.path;
+    return split("auto|on|off", '|').at(static_cast<std::size_t>(config.journal.mode));
+  };
+  return option;
+}
+
+// What the line keeps on disk. In a file, spool = { max_age = ... } is the same
+// as spool_max_age.
+void store_options(std::vector<LineOption>& t) {
+  const Duration ms1 = milliseconds(1);
+  t.push_back(path("spool_dir", "DIR", "an absolute path, or nothing",
+                   "directory of the spools, one for each line in a directory of the line's name; nothing: "
+                   "there is no spool",
+                   [](LineConfig& config) -> std::string& { return config.spool.dir; }));
+  t.push_back(size("spool_max_bytes", FIELD(spool.max_bytes), 1 << 10, kSpoolMax,
+                   "bytes of the spool's messages and dead letters; at the limit messages are refused"));
+  t.push_back(number("spool_max_messages", FIELD(spool.max_messages), 1, 1000000,
+                     "messages and dead letters in the spool; at the limit messages are refused"));
+  t.push_back(time("spool_max_age", FIELD(spool.max_age), Duration::zero(), hours(87600), Scaled::no,
+                   "a message that waits longer in the spool becomes a dead letter; 0: it waits for ever"));
+  t.push_back(number("spool_max_attempts", FIELD(spool.max_attempts), 0, 1000000,
+                     "deliveries from the spool that an application has seen and that failed, after which a "
+                     "message becomes a dead letter; 0: any number"));
+  t.push_back(time("spool_retry_min", FIELD(spool.retry_min), ms1, hours(1), Scaled::yes,
+                   "pause after a delivery from the spool that failed, doubled with each failure"));
+  t.push_back(
+      time("spool_retry_max", FIELD(spool.retry_max), ms1, hours(24), Scaled::yes, "longest such pause"));
+  t.push_back(time("spool_reply_timeout", FIELD(spool.reply_timeout), ms1, hours(24), Scaled::yes,
+                   "how long an application may work on a message from the spool"));
+  t.push_back(on_duplicate());
+  t.push_back(journal());
+}
+
 std::vector<LineOption> make_table() {
   std::vector<LineOption> t;
   const auto sec = [](int n) { return Duration(seconds(n)); };
@@ -136,9 +244,10 @@ std::vector<LineOption> make_table() {
   const Duration day = hours(24);
 
   t.push_back(
-      choice("commit", FIELD(commit), "received|sent",
-             "when a message from the line counts as safe: the application's whole reply was read, or the "
-             "bytes are with its host (may lose messages)"));
+      choice("commit", FIELD(commit), "auto|received|spooled|sent",
+             "when a message from the line counts as safe and is acknowledged: the application's whole reply "
+             "was read; or it is in the spool; or the bytes are with the application's host (sent: may lose "
+             "messages); auto: spooled on X3.28 and MLLP 2 where there is a spool, else received"));
   t.push_back(choice("ready", FIELD(ready), "always|target_up",
                      "take messages always, or refuse bids while no application answers"));
   t.push_back(
@@ -162,8 +271,10 @@ std::vector<LineOption> make_table() {
   t.push_back(number("dup_entries", FIELD(dup_entries), 1, 1000000, "messages remembered for that"));
   t.push_back(size("dup_bytes", FIELD(dup_bytes), 0, kMemoryMax, "bytes of replies kept for repeats"));
   t.push_back(
-      number("dead_letters", FIELD(dead_letters), 0, 100000, "late replies and the like kept in memory"));
+      number("dead_letters", FIELD(dead_letters), 0, 100000,
+             "late replies and the like that are kept, in the spool or else in memory; the oldest go first"));
   t.push_back(size("dead_letter_bytes", FIELD(dead_letter_bytes), 0, kMemoryMax, "bytes of these"));
+  store_options(t);
   t.push_back(
       time("retry_max", FIELD(retry_max), ms1, hour, Scaled::yes,
            "with ready=target_up, the longest pause between looks whether an application answers again"));
@@ -250,10 +361,12 @@ std::string line_options_as_roff(Manual manual) {
       fmt::format_to(std::back_inserter(out), ".TP\n.BI \\-\\-{} \" {}\"\n", roff(long_name(option)),
                      roff(option.value));
     }
+    std::string standard = option.get(defaults);
+    if (standard.empty()) standard = "none";
     std::string help = roff(option.help);
     if (help[0] >= 'a' && help[0] <= 'z') help[0] = static_cast<char>(help[0] - 'a' + 'A');
     fmt::format_to(std::back_inserter(out), "{}.\nAllowed: {}; default {}.\n", help, roff(option.allowed),
-                   roff(option.get(defaults)));
+                   roff(standard));
   }
   return out;
 }

@@ -69,6 +69,13 @@ asio::awaitable<void> Attempt::run() {
 }
 
 asio::awaitable<illp::ClientResult<Bytes>> Attempt::converse() {
+  if (prepare_) {
+    auto prepare = std::exchange(prepare_, nullptr);
+    auto prepared = co_await prepare();
+    if (!prepared) unprepared_ = std::move(prepared.error());
+    if (stopped()) co_return stop_reason();
+  }
+  if (unprepared_) co_return std::unexpected(illp::Failure{Outcome::unreachable, *unprepared_});
   auto step = co_await client_->write(text_);
   if (step) step = co_await client_->finish();
   if (!step) co_return std::unexpected(std::move(step.error()));
@@ -105,7 +112,7 @@ asio::awaitable<illp::ClientResult<Bytes>> Attempt::deliver() {
       }
       if (stopped()) co_return stop_reason();
       // An application that says CAN is there, and has said no.
-      if (reply.error().outcome == Outcome::cancelled) co_return reply;
+      if (reply.error().outcome == Outcome::cancelled || unprepared_) co_return reply;
       targets_.bad(i, Clock::now(), reply.error().error.message);
       if (client_->handed_over()) co_return reply;
       last = std::move(reply.error());

@@ -7,6 +7,7 @@
 #include <asio/awaitable.hpp>
 #include <asio/steady_timer.hpp>
 #include <expected>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,6 +27,12 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
   // the application's host has the whole message. After `deadline` it is ended.
   Attempt(asio::any_io_executor executor, Targets& targets, illp::Options options, Event& changed, Bytes text,
           MessageKey key, Clock::time_point deadline, bool watch_host, Logger log);
+
+  // Called and awaited before the first byte goes to any target; if it fails,
+  // none goes. Before run().
+  void before_first_byte(std::function<asio::awaitable<Result<void>>()> prepare) {
+    prepare_ = std::move(prepare);
+  }
 
   // Tries the targets in their order, all of them connect_tries times; then the
   // one that answers has the message. Once; the object must live until it returns.
@@ -71,6 +78,8 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
   asio::steady_timer host_timer_;
   std::unique_ptr<illp::ClientTransaction> client_;
   std::optional<illp::ClientResult<Bytes>> result_;
+  std::function<asio::awaitable<Result<void>>()> prepare_;
+  std::optional<Error> unprepared_;  // what it failed with
   std::string peer_;
   bool handed_over_ = false;
   bool at_host_ = false;

@@ -10,8 +10,10 @@
 #include "core/dead_letters.hpp"
 #include "core/duplicates.hpp"
 #include "core/event.hpp"
+#include "core/journal_access.hpp"
 #include "core/line_service.hpp"
 #include "core/scope.hpp"
+#include "core/spool_access.hpp"
 #include "core/transactor.hpp"
 
 namespace llp::core {
@@ -27,6 +29,7 @@ class Readiness {
   void set_target(bool there) { set(target_, there); }  // there is an application to call
   void set_up(bool up) { set(up_, up); }                // one of them answers, as far as is known
   void set_room(bool room) { set(room_, room); }        // answers can be written
+  void set_store(bool room) { set(store_, room); }      // messages can be stored, if they must be
   void set_stopping() { set(stopping_, true); }
   // A reply of the instrument is waited for: it must be able to come.
   void expect(int change) {
@@ -41,7 +44,7 @@ class Readiness {
     update();
   }
   void update() {
-    const bool now = expected_ > 0 || (target_ && up_ && room_ && !stopping_);
+    const bool now = expected_ > 0 || (target_ && up_ && room_ && store_ && !stopping_);
     if (std::exchange(ready_, now) != now && line_ != nullptr) line_->set_ready(now);
   }
 
@@ -49,6 +52,7 @@ class Readiness {
   bool target_ = false;
   bool up_ = true;
   bool room_ = true;
+  bool store_ = true;
   bool stopping_ = false;
   int expected_ = 0;
   bool ready_ = false;
@@ -57,7 +61,7 @@ class Readiness {
 struct Context {
   Context(asio::any_io_executor e, LineConfig c, Logger l)
       : executor(std::move(e)),
-        config(std::move(c)),
+        config(resolved(std::move(c))),
         log(std::move(l)),
         changed(executor),
         scope(executor, log),
@@ -79,12 +83,24 @@ struct Context {
   Readiness ready;
   DuplicateStore duplicates;
   DeadLetters dead_letters;
-  bool stopping = false;  // nothing new is begun
-  bool closed = false;    // everything ends
+  std::shared_ptr<WorkerPool> pool;        // for files
+  std::shared_ptr<SpoolAccess> spool;      // nothing: there is none
+  std::shared_ptr<JournalAccess> journal;  // nothing: attempts are not written down
+  bool stopping = false;                   // nothing new is begun
+  bool closed = false;                     // everything ends
 
   std::function<void()> first_message;     // the line has brought a message
   std::function<void()> transaction_over;  // for lines that are left after each
   std::function<void(Error)> failed;
+
+  // Commit point `automatic` decided.
+  [[nodiscard]] static LineConfig resolved(LineConfig config) {
+    if (config.commit != CommitPoint::automatic) return config;
+    const bool acknowledges = config.protocol == LLP_PROTO_X328 ||
+                              (config.protocol == LLP_PROTO_MLLP && config.params.release == 2);
+    config.commit = acknowledges && !config.spool.dir.empty() ? CommitPoint::spooled : CommitPoint::received;
+    return config;
+  }
 
   // What the instrument is told about `cause` in words, for logs.
   [[nodiscard]] static std::string words(const line::SendResult& result) {

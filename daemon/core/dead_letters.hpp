@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Messages from the instrument that belong to nobody any more. In memory,
-// bounded; the oldest go first.
+// Messages that belong to nobody any more. In memory, bounded; the oldest go
+// first. Where there is a spool they are kept there instead.
 #pragma once
 
 #include <chrono>
@@ -15,6 +15,8 @@ struct DeadLetter {
   enum class Kind : std::uint8_t {
     late_reply,             // came after its request's time-out
     stray_acknowledgement,  // answers nothing that is outstanding
+    unclaimed_reply,        // its client had gone
+    late_answer,            // of an application; the instrument's timer had run out
   };
   Kind kind = Kind::late_reply;
   std::chrono::system_clock::time_point when;

@@ -53,7 +53,16 @@ asio::awaitable<void> Proximal::handle(Inbound in) {
     co_await whole(std::move(in), known->reply, "the kept reply");
     co_return;
   }
-  const DeliveryPtr delivery = delivery_for(in, known.has_value());
+  const bool suspect = known.has_value() || in.message.repeat;
+  if (c_.config.commit == CommitPoint::spooled) {
+    co_await store(std::move(in), suspect);
+    co_return;
+  }
+  if (suspect && c_.config.on_duplicate == OnDuplicate::drop && !under_way(in.key)) {
+    co_await drop_duplicate(std::move(in));
+    co_return;
+  }
+  const DeliveryPtr delivery = delivery_for(in, suspect);
   Attempt& attempt = *delivery->attempt;
   const auto give_up = give_up_at(in);
   const bool at_host = c_.config.commit == CommitPoint::sent && in.message.pending;
@@ -77,29 +86,39 @@ asio::awaitable<void> Proximal::handle(Inbound in) {
   }
 }
 
-// A new delivery, or the one under way that this is the repeat of.
-Proximal::DeliveryPtr Proximal::delivery_for(Inbound& in, bool known) {
+// The delivery of this message whose reply a repeat may wait for as well.
+Proximal::DeliveryPtr Proximal::under_way(const MessageKey& key) const {
   for (const DeliveryPtr& delivery : deliveries_) {
     const Attempt& attempt = *delivery->attempt;
-    if (attempt.key() != in.key || attempt.ended() || attempt.stopped() || delivery->answers) continue;
+    if (attempt.key() != key || attempt.ended() || attempt.stopped() || delivery->answers) continue;
+    return delivery;
+  }
+  return nullptr;
+}
+
+// A new delivery, or the one under way that this is the repeat of.
+Proximal::DeliveryPtr Proximal::delivery_for(Inbound& in, bool suspect) {
+  if (DeliveryPtr delivery = under_way(in.key)) {
     ++c_.counters.attached;
     c_.log.notice("message of {} bytes came again while {} works on it: waits for the same reply",
                   in.key.length, delivery->attempt->peer());
     delivery->awaited = true;
     return delivery;
   }
-  if (known || in.message.repeat) {
-    ++c_.counters.possible_duplicates;
-    c_.log.warning("message of {} bytes is a possible duplicate of one before: delivered", in.key.length);
+  if (suspect) {
+    note_duplicate(in.key.length, c_.config.on_duplicate == OnDuplicate::divert
+                                      ? "delivered to the address for these"
+                                      : "delivered");
   }
   const llp_params& params = c_.config.params;
   const auto limit = std::max(microseconds(params.reply_timeout),
                               microseconds(llp_params_app_budget(&params, c_.line->protocol())));
   auto delivery = std::make_shared<Delivery>();
   delivery->awaited = true;
-  delivery->attempt = std::make_shared<Attempt>(
-      c_.executor, targets_, c_.config.illp, c_.changed, std::move(in.message.text), in.key,
-      later(in.arrived, limit), c_.config.commit == CommitPoint::sent && in.message.pending, c_.log);
+  delivery->journaled = std::make_shared<std::optional<store::AttemptId>>();
+  delivery->attempt =
+      make_attempt(std::move(in.message.text), in.key, later(in.arrived, limit),
+                   c_.config.commit == CommitPoint::sent && in.message.pending, suspect, delivery->journaled);
   if (aborted_) delivery->attempt->abort();
   deliveries_.push_back(delivery);
   c_.scope.spawn(conduct(delivery));
@@ -109,6 +128,7 @@ Proximal::DeliveryPtr Proximal::delivery_for(Inbound& in, bool known) {
 asio::awaitable<void> Proximal::conduct(DeliveryPtr delivery) {
   co_await delivery->attempt->run();
   deliveries_.remove(delivery);
+  end_journal(*delivery->attempt, *delivery->journaled);
   out_of_targets(*delivery->attempt);
   if (!delivery->awaited) ended_alone(delivery);
   c_.changed.notify();

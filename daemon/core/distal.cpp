@@ -199,11 +199,21 @@ asio::awaitable<void> Distal::deliver(RequestPtr request, line::Message reply) {
   auto given = co_await request->client->reply(reply.text);
   request->delivering = false;
   if (!given) {
-    c_.line->verdict(reply.id, LLP_REJECT);
+    // Somebody must have it before it is acknowledged.
+    bool kept = false;
+    if (c_.spool) {
+      const auto stored = co_await c_.spool->keep(store::LetterKind::unclaimed_reply, reply.text);
+      kept = stored.has_value();
+      if (kept) c_.counters.dead_letters_dropped += *stored;
+      if (kept) ++c_.counters.dead_letters;
+    }
+    const llp_settled settled = c_.line->verdict(reply.id, kept ? LLP_ACCEPT : LLP_REJECT);
+    // What comes again is the same letter.
+    if (kept && settled != LLP_ACKNOWLEDGED) c_.duplicates.keep(key_of(reply.text), {}, Clock::now());
     request->outgoing->abort();
     request->gone = true;
-    end_gone(request, fmt::format("before it had the reply of {} bytes, which is refused ({})", size,
-                                  given.error().message));
+    end_gone(request, fmt::format("before it had the reply of {} bytes, which is {} ({})", size,
+                                  kept ? "kept as a dead letter" : "refused", given.error().message));
     co_return;
   }
   const MessageKey key = key_of(reply.text);

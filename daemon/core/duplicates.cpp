@@ -1,23 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "core/duplicates.hpp"
 
-#include <openssl/evp.h>
-
-#include <stdexcept>
 #include <utility>
 
 namespace llp::core {
-
-MessageKey key_of(std::span<const std::uint8_t> message) {
-  MessageKey key;
-  key.length = message.size();
-  unsigned size = 0;
-  if (EVP_Digest(message.data(), message.size(), key.digest.data(), &size, EVP_sha256(), nullptr) != 1 ||
-      size != key.digest.size()) {
-    throw std::runtime_error("SHA-256 is not available");
-  }
-  return key;
-}
 
 void DuplicateStore::drop_reply(Entry& entry) noexcept {
   bytes_ -= entry.reply.size();
@@ -38,7 +24,8 @@ void DuplicateStore::expire(Clock::time_point now) {
   }
 }
 
-void DuplicateStore::put(const MessageKey& key, State state, Bytes reply, Clock::time_point now) {
+void DuplicateStore::put(const MessageKey& key, State state, Bytes reply, Clock::time_point now,
+                         Clock::time_point until) {
   expire(now);
   if (const auto known = index_.find(key); known != index_.end()) erase(known->second);
   if (limits_.entries == 0) return;
@@ -55,7 +42,7 @@ void DuplicateStore::put(const MessageKey& key, State state, Bytes reply, Clock:
     entry->state = State::failed;
   }
   bytes_ += reply.size();
-  order_.push_front(Entry{key, state, std::move(reply), later(now, limits_.window)});
+  order_.push_front(Entry{key, state, std::move(reply), until});
   index_[key] = order_.begin();
 }
 

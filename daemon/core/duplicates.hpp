@@ -1,32 +1,24 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What is remembered of messages from the instrument, so that a repeat is known
-// for one. In memory only: a restart forgets it.
+// for one. In memory; the attempt journal brings it over a restart.
 #pragma once
 
-#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <list>
 #include <map>
 #include <optional>
-#include <span>
-#include <vector>
+#include <utility>
 
 #include "core/event.hpp"
+#include "store/message_key.hpp"
 
 namespace llp::core {
 
-using Bytes = std::vector<std::uint8_t>;
-
-// Stands for a message's exact bytes: their SHA-256 and their number.
-struct MessageKey {
-  std::array<std::uint8_t, 32> digest{};
-  std::size_t length = 0;
-  friend auto operator<=>(const MessageKey&, const MessageKey&) = default;
-};
-// Throws std::runtime_error if the system has no SHA-256.
-[[nodiscard]] MessageKey key_of(std::span<const std::uint8_t> message);
+using store::Bytes;
+using store::key_of;
+using store::MessageKey;
 
 class DuplicateStore {
  public:
@@ -56,6 +48,11 @@ class DuplicateStore {
     put(key, State::kept, std::move(reply), now);
   }
   void done(const MessageKey& key, Clock::time_point now) { put(key, State::done, {}, now); }
+  // As it was before a restart. `until`: kNever for an attempt whose end is not
+  // known, for its message may come again at any time.
+  void restore(const MessageKey& key, State state, Clock::time_point now, Clock::time_point until) {
+    put(key, state, {}, now, until);
+  }
 
   // Nothing if it was never seen, or too long ago.
   [[nodiscard]] std::optional<Found> find(const MessageKey& key, Clock::time_point now);
@@ -72,7 +69,10 @@ class DuplicateStore {
   };
   using Order = std::list<Entry>;  // most recently used first
 
-  void put(const MessageKey& key, State state, Bytes reply, Clock::time_point now);
+  void put(const MessageKey& key, State state, Bytes reply, Clock::time_point now) {
+    put(key, state, std::move(reply), now, later(now, limits_.window));
+  }
+  void put(const MessageKey& key, State state, Bytes reply, Clock::time_point now, Clock::time_point until);
   void expire(Clock::time_point now);
   void erase(Order::iterator entry);
   void drop_reply(Entry& entry) noexcept;

@@ -8,6 +8,7 @@
 #include "core/context.hpp"
 #include "core/distal.hpp"
 #include "core/proximal.hpp"
+#include "core/stores.hpp"
 #include "io/transaction_lock.hpp"
 #include "line/engine_line.hpp"
 #include "line/kernel_line.hpp"
@@ -31,6 +32,9 @@ Result<void> check_config(const LineConfig& config) {
   if (config.runtime_dir.empty()) return fail(Errc::invalid, "there is no directory for the line's locks");
   if (config.retry_min <= std::chrono::nanoseconds::zero()) {
     return fail(Errc::invalid, "retry_min must be more than 0");
+  }
+  if (config.commit == CommitPoint::spooled && config.spool.dir.empty()) {
+    return fail(Errc::invalid, "commit=spooled needs a spool: a directory for it is missing (spool_dir)");
   }
   if (config.dist && config.max_queue == 0) return fail(Errc::invalid, "max_queue must be at least 1");
   return config.illp.validate();
@@ -168,7 +172,8 @@ asio::awaitable<Result<void>> LineService::Impl::start(std::shared_ptr<Impl> sel
   c.scope.set_owner(self);
   c.first_message = [raw = self.get()] { raw->first_message(); };
   c.transaction_over = [raw = self.get()] { raw->transaction_over(); };
-  auto up = self->make_line();
+  auto up = co_await open_stores(c);
+  if (up) up = self->make_line();
   // A port in use shows before the line is touched.
   if (up && c.config.dist && (c.config.serve_dist_at_once || !self->proximal.has_target())) {
     self->listen_begun = true;
@@ -176,6 +181,7 @@ asio::awaitable<Result<void>> LineService::Impl::start(std::shared_ptr<Impl> sel
   }
   if (up) {
     c.ready.set_target(self->proximal.has_target());
+    self->proximal.update_room();
     c.ready.attach(*c.line);
     up = co_await c.line->start();
   }
@@ -183,6 +189,7 @@ asio::awaitable<Result<void>> LineService::Impl::start(std::shared_ptr<Impl> sel
     self->close();
     co_await c.scope.join();
     while (self->distal.clients() > 0) co_await c.changed.wait();
+    co_await close_stores(c);
     self->role.reset();
     co_return up;
   }
@@ -193,6 +200,9 @@ asio::awaitable<Result<void>> LineService::Impl::start(std::shared_ptr<Impl> sel
   c.scope.spawn(self->proximal.serve());
   c.scope.spawn(self->proximal.write());
   c.scope.spawn(self->proximal.probe());
+  c.scope.spawn(self->proximal.deliver_stored());
+  c.scope.spawn(self->proximal.close_windows());
+  c.scope.spawn(self->proximal.mend_spool());
   c.scope.spawn(self->distal.run());
   c.scope.spawn(self->distal.expire());
   co_return Result<void>{};
@@ -219,6 +229,7 @@ asio::awaitable<void> LineService::Impl::stop(std::shared_ptr<Impl> self) {
   }
   co_await c.scope.join();
   while (self->distal.clients() > 0) co_await c.changed.wait();
+  co_await close_stores(c);
   self->role.reset();
 }
 
@@ -255,6 +266,14 @@ LineStatus LineService::status() const {
   status.request_on_line = impl_->distal.on_line();
   status.clients = impl_->distal.clients();
   status.dead_letters = c.dead_letters.size();
+  if (c.spool) {
+    const store::SpoolState& spool = c.spool->state();
+    status.has_spool = true;
+    status.stored = spool.queued;
+    status.stored_dead = spool.dead;
+    status.stored_late = spool.late;
+    status.stored_bytes = spool.bytes;
+  }
   status.targets = impl_->proximal.targets();
   return status;
 }
@@ -262,6 +281,7 @@ LineStatus LineService::status() const {
 line::Line& LineService::line() noexcept { return *impl_->c.line; }
 std::uint16_t LineService::dist_port() const noexcept { return impl_->distal.port(); }
 std::string LineService::slave_name() const { return impl_->slave_name; }
+std::shared_ptr<SpoolAccess> LineService::spool() const { return impl_->c.spool; }
 std::vector<DeadLetter> LineService::take_dead_letters() { return impl_->c.dead_letters.take(); }
 void LineService::set_observer(std::shared_ptr<line::Observer> observer) {
   impl_->observer = std::move(observer);

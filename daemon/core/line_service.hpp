@@ -20,6 +20,7 @@
 #include "base/result.hpp"
 #include "core/dead_letters.hpp"
 #include "core/line_counters.hpp"
+#include "core/store_config.hpp"
 #include "illp/endpoint.hpp"
 #include "illp/options.hpp"
 #include "io/line_spec.hpp"
@@ -28,11 +29,16 @@
 
 namespace llp::core {
 
+class JournalSet;
+class SpoolAccess;
+
 // When an inbound message counts as safe, so that its last block may be
-// acknowledged. (A spool adds `spooled`.)
+// acknowledged.
 enum class CommitPoint : std::uint8_t {
-  received,  // the application's whole reply was read to a valid end
-  sent,      // the bytes are with the application's host (lossy, opt-in)
+  automatic,  // spooled on X3.28 and MLLP 2 where there is a spool, else received
+  received,   // the application's whole reply was read to a valid end
+  spooled,    // it is on the disk; delivered from there until an application has it
+  sent,       // the bytes are with the application's host (lossy, opt-in)
 };
 
 enum class Ready : std::uint8_t {
@@ -58,7 +64,7 @@ struct LineConfig {
   std::optional<illp::Endpoint> dist;  // nothing: no distal server
   bool serve_dist_at_once = false;     // (-I) else after the line's first message, if `to` takes messages
   bool one_shot = false;               // leave the line after each transaction (-1)
-  CommitPoint commit = CommitPoint::received;
+  CommitPoint commit = CommitPoint::automatic;
   Ready ready = Ready::always;
   Engine engine = Engine::automatic;  // serial ports; other lines have no choice
   illp::Options illp;
@@ -70,6 +76,11 @@ struct LineConfig {
   std::size_t dup_bytes = std::size_t{64} << 20;  // of replies kept for repeats
   std::size_t dead_letters = 64;                  // late replies and the like, kept in memory
   std::size_t dead_letter_bytes = std::size_t{64} << 20;
+  SpoolConfig spool;
+  OnDuplicate on_duplicate = OnDuplicate::deliver;
+  std::optional<illp::Endpoint> duplicates_to;  // OnDuplicate::divert
+  JournalConfig journal;
+  std::shared_ptr<JournalSet> journals;  // of the program; nothing: the line's own
   std::chrono::nanoseconds retry_min = std::chrono::milliseconds(500);  // a target that failed rests so long,
   std::chrono::nanoseconds retry_max = std::chrono::seconds(30);  // doubled with each failure up to this
   std::chrono::nanoseconds stop_grace = std::chrono::seconds(3);  // for the transaction in hand
@@ -94,8 +105,13 @@ struct LineStatus {
   std::size_t messages = 0;  // from the instrument, in hand
   std::size_t requests = 0;  // to the instrument, that wait for the line
   bool request_on_line = false;
-  std::size_t clients = 0;  // connections at dist with a request
-  std::size_t dead_letters = 0;
+  std::size_t clients = 0;       // connections at dist with a request
+  std::size_t dead_letters = 0;  // in memory
+  bool has_spool = false;
+  std::size_t stored = 0;       // messages in the spool that wait for their application
+  std::size_t stored_dead = 0;  // given up: for a person to decide
+  std::size_t stored_late = 0;  // replies that nobody waited for
+  std::uint64_t stored_bytes = 0;
   std::vector<TargetStatus> targets;
   std::array<std::uint64_t, LLP_C__N> protocol{};  // the protocol's own counters
 };
@@ -138,7 +154,9 @@ class LineService {
   [[nodiscard]] std::uint16_t dist_port() const noexcept;
   // Name of the slave of a pseudo terminal line, else empty; known after start().
   [[nodiscard]] std::string slave_name() const;
-  // Hands over the dead letters, oldest first.
+  // Its spool, to list and decide about; nothing: it has none, or is not started.
+  [[nodiscard]] std::shared_ptr<SpoolAccess> spool() const;
+  // Hands over the dead letters that are in memory, oldest first.
   [[nodiscard]] std::vector<DeadLetter> take_dead_letters();
   // Sees the conversation on the line (debug output). Before start(); not for a
   // given line.

@@ -37,7 +37,11 @@ asio::awaitable<void> Proximal::read() {
       if (message.error().code != Errc::cancelled && c_.failed) c_.failed(std::move(message.error()));
       break;
     }
-    receive(std::move(*message));
+    if (message->late || message->acknowledgement) {
+      co_await bury(std::move(*message));
+    } else {
+      receive(std::move(*message));
+    }
     c_.first_message();
     while (inbox_.size() >= kMaxInbox && !c_.closed) co_await c_.changed.wait();
   }
@@ -45,10 +49,6 @@ asio::awaitable<void> Proximal::read() {
 
 void Proximal::receive(line::Message message) {
   const MessageKey key = key_of(message.text);
-  if (message.late || message.acknowledgement) {
-    bury(message, key);
-    return;
-  }
   if (targets_.empty()) {
     refuse(message, "there is no application for messages from the instrument");
     return;
@@ -64,25 +64,30 @@ void Proximal::receive(line::Message message) {
 }
 
 // It answers nothing that is outstanding: acknowledged, so that the instrument
-// goes on, and kept for whoever may miss it.
-void Proximal::bury(const line::Message& message, const MessageKey& key) {
-  const auto now = Clock::now();
-  const auto known = c_.duplicates.find(key, now);
-  const llp_settled settled = c_.line->verdict(message.id, LLP_ACCEPT);
+// goes on, and kept for whoever may miss it; on the disk, where there is one,
+// before it is acknowledged.
+asio::awaitable<void> Proximal::bury(line::Message message) {
+  const MessageKey key = key_of(message.text);
+  const std::size_t size = message.text.size();
+  const auto known = c_.duplicates.find(key, Clock::now());
   if (known && known->state == DuplicateStore::State::kept) {
-    // Delivered before, only its acknowledgement did not arrive.
+    // Delivered or kept before, only its acknowledgement did not arrive.
     ++c_.counters.answered_again;
-    if (settled == LLP_ACKNOWLEDGED) c_.duplicates.done(key, now);
-    return;
+    if (c_.line->verdict(message.id, LLP_ACCEPT) == LLP_ACKNOWLEDGED) c_.duplicates.done(key, Clock::now());
+    co_return;
   }
-  if (settled == LLP_GONE) return;  // it will come again
   const auto kind = message.late ? DeadLetter::Kind::late_reply : DeadLetter::Kind::stray_acknowledgement;
+  if (!c_.spool) {
+    if (c_.line->verdict(message.id, LLP_ACCEPT) == LLP_GONE) co_return;  // it will come again
+    co_await keep_letter(kind, std::move(message.text));
+  } else {
+    co_await keep_letter(kind, std::move(message.text));
+    // What comes again is the same letter.
+    if (c_.line->verdict(message.id, LLP_ACCEPT) == LLP_GONE) c_.duplicates.keep(key, {}, Clock::now());
+  }
   ++(message.late ? c_.counters.late_replies : c_.counters.stray_acknowledgements);
-  ++c_.counters.dead_letters;
-  c_.counters.dead_letters_dropped +=
-      c_.dead_letters.add(DeadLetter{kind, std::chrono::system_clock::now(), message.text});
   c_.log.warning("{} of {} bytes from the instrument belongs to no request: kept as a dead letter",
-                 message.late ? "late reply" : "acknowledgement", message.text.size());
+                 message.late ? "late reply" : "acknowledgement", size);
 }
 
 void Proximal::refuse(const line::Message& message, const char* why) {
@@ -113,7 +118,7 @@ asio::awaitable<void> Proximal::serve() {
 }
 
 bool Proximal::idle() const noexcept {
-  return inbox_.empty() && answers_.empty() && !serving_ && !writing_ && !arriving_ &&
+  return inbox_.empty() && answers_.empty() && !serving_ && !writing_ && !arriving_ && !stored_attempt_ &&
          std::ranges::none_of(deliveries_, [](const DeliveryPtr& d) { return d->answers; });
 }
 
@@ -122,6 +127,7 @@ void Proximal::refuse_new() { last_one_ = arriving_; }
 void Proximal::abort() {
   aborted_ = true;
   for (const DeliveryPtr& delivery : deliveries_) delivery->attempt->abort();
+  if (stored_attempt_) stored_attempt_->abort();
   if (probe_) probe_->abort();
   c_.changed.notify();
 }

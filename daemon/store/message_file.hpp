@@ -57,8 +57,11 @@ struct Letter {
   LetterKind kind = LetterKind::message;
   Time time;  // when it was stored
   MessageKey key;
+  // It may have been delivered before it was stored, or before a restart.
   bool possible_duplicate = false;
-  std::uint32_t attempts = 0;  // deliveries that an application has seen and that failed
+  // Deliveries that an application has seen and that failed: a further one may
+  // be a duplicate, too.
+  std::uint32_t attempts = 0;
   std::string reason;          // why it is a dead letter; one line, no content
 };
 

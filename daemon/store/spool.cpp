@@ -211,7 +211,10 @@ Result<std::size_t> Spool::keep(LetterKind kind, std::span<const std::uint8_t> t
   const Letter letter{next_, line_, kind, now, key_of(text), false, 0, {}};
   const std::string header = header_of(letter);
   const std::uint64_t size = header.size() + text.size();
-  if (limits_.late == 0 || size > limits_.late_bytes) return std::size_t{1};
+  if (limits_.late == 0 || size > limits_.late_bytes) {
+    return fail(Errc::too_large,
+                fmt::format("a letter of {} bytes is larger than what is kept of these", text.size()));
+  }
   Index& late = index(Place::late);
   std::size_t dropped = 0;
   while (!late.empty() && (late.size() >= limits_.late || bytes(Place::late) + size > limits_.late_bytes)) {

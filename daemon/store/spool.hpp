@@ -81,7 +81,7 @@ class Spool {
   [[nodiscard]] Result<void> bury(MessageNumber id, const std::string& reason);
 
   // A letter that is no message for the application. Returns how many were
-  // dropped to make room for it.
+  // dropped to make room for it; Errc::too_large: it is larger than all of it.
   [[nodiscard]] Result<std::size_t> keep(LetterKind kind, std::span<const std::uint8_t> text, Time now);
 
   // What a person decides. A dead letter goes back into the queue, by its
