@@ -26,8 +26,13 @@ set(CMAKE_CXX_FLAGS_COVERAGE "-O0 -g1")
 
 # PIE everywhere, said once, so that one precompiled header serves libraries
 # and programs.
-add_compile_options(-fPIE)
-add_link_options(-pie)
+if(LLP_SANITIZE)
+  add_compile_options(-fPIE)
+else()
+  # Shared objects are made of the same files (tools/lua).
+  add_compile_options(-fPIC)
+endif()
+add_link_options($<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:-pie>)
 
 if(LLP_SANITIZE)
   add_compile_options(-fsanitize=${LLP_SANITIZE})
