@@ -28,7 +28,15 @@ Transactor::Inbound Transactor::inbound() {
 }
 
 void Transactor::leave() {
-  if (--inbound_ == 0) inbound_lock_.release();
+  if (--inbound_ == 0) {
+    if (waiting_ && inbound_lock_ && !held_ && !closed_) {
+      waiting_ = false;
+      given_ = turn_ = true;
+      turn_lock_ = std::move(inbound_lock_);
+    } else {
+      inbound_lock_.release();
+    }
+  }
   changed_.notify();
 }
 
@@ -45,8 +53,16 @@ void Transactor::end_turn() {
 
 asio::awaitable<Result<Transactor::Turn>> Transactor::turn(Clock::time_point deadline) {
   for (;;) {
-    while (!closed_ && (inbound_ > 0 || held_) && Clock::now() < deadline)
+    while (!closed_ && !given_ && (inbound_ > 0 || held_) && Clock::now() < deadline) {
+      waiting_ = true;
       co_await changed_.wait_until(deadline);
+    }
+    waiting_ = false;
+    if (std::exchange(given_, false)) {
+      Turn turn(*this);
+      if (closed_) co_return fail(Errc::cancelled, "the line is shut down");
+      co_return turn;
+    }
     if (closed_) co_return fail(Errc::cancelled, "the line is shut down");
     if (inbound_ > 0 || held_) co_return fail(Errc::timeout, "waited in vain for " + waits_for());
     std::optional<std::chrono::nanoseconds> limit;

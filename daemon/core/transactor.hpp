@@ -70,8 +70,10 @@ class Transactor {
   [[nodiscard]] Inbound inbound();
 
   // The right to send a request: when no message from the instrument is in
-  // hand, and the lock is ours. Errc::timeout after `deadline`; Errc::cancelled
-  // after close(); else what is wrong with the lock's file.
+  // hand, and the lock is ours. Who waits is given it with the lock at the end of
+  // the message in hand, whatever begins meanwhile: an instrument that sends one
+  // message after the other leaves every second turn. One caller at a time. Errc::timeout after `deadline`;
+  // Errc::cancelled after close(); else what is wrong with the lock's file.
   [[nodiscard]] asio::awaitable<Result<Turn>> turn(Clock::time_point deadline);
 
   // Called by inbound() while a request has its turn.
@@ -99,6 +101,8 @@ class Transactor {
   std::size_t inbound_ = 0;
   io::TransactionLock::Guard inbound_lock_;
   bool turn_ = false;
+  bool waiting_ = false;  // for a message to end
+  bool given_ = false;    // the turn, to who waits
   io::TransactionLock::Guard turn_lock_;
   bool held_ = false;
   bool closed_ = false;

@@ -72,6 +72,48 @@ TEST_F(TransactorTest, TurnsComeOneByOneInOrder) {
   EXPECT_TRUE(loop.until([&] { return second->got(); }));
 }
 
+// Neither side starves the other: who waits is next, however soon the instrument
+// begins again, and the instrument is in hand as before.
+TEST_F(TransactorTest, AnInstrumentWithoutPausesLeavesEverySecondTurn) {
+  for (int i = 0; i < 5; ++i) {
+    auto hold = transactor->inbound();
+    auto w = turn();
+    loop.turn(5ms);
+    EXPECT_FALSE(w->result);
+    hold.release();
+    hold = transactor->inbound();  // before anybody could do anything
+    EXPECT_FALSE(lock_is_free());
+    ASSERT_TRUE(loop.until([&] { return w->got(); })) << i;
+    EXPECT_EQ(transactor->inbound_count(), 1U);
+    w->result.reset();
+    EXPECT_FALSE(lock_is_free()) << "it is the message's now";
+    auto after = turn();
+    loop.turn(5ms);
+    EXPECT_FALSE(after->result) << "not while that message is in hand";
+    hold.release();
+    ASSERT_TRUE(loop.until([&] { return after->got(); }));
+  }
+  EXPECT_TRUE(lock_is_free());
+  EXPECT_FALSE(transactor->busy());
+}
+
+TEST_F(TransactorTest, AGivenTurnThatNobodyTakesAnyMoreIsNotLost) {
+  auto hold = transactor->inbound();
+  auto w = turn(Clock::now() + 20ms);
+  ASSERT_TRUE(loop.until([&] { return w->result.has_value(); }));
+  EXPECT_EQ(w->result->error().code, Errc::timeout);
+  hold.release();
+  EXPECT_TRUE(lock_is_free());
+  hold = transactor->inbound();
+  w = turn();
+  loop.turn(5ms);
+  hold.release();  // given, and then:
+  transactor->close();
+  ASSERT_TRUE(loop.until([&] { return w->result.has_value(); }));
+  EXPECT_EQ(w->result->error().code, Errc::cancelled);
+  EXPECT_TRUE(lock_is_free());
+}
+
 TEST_F(TransactorTest, AnInboundMessageTakesTheLockWithoutWaiting) {
   auto hold = transactor->inbound();
   EXPECT_FALSE(lock_is_free());
