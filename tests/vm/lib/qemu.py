@@ -52,9 +52,9 @@ class Machine:
     def monitor(self) -> list[str]:
         """QEMU's monitor, for the guest itself: tests there pull its adapters."""
         path = self.share / "monitor"
-        return ["-chardev", f"socket,id=monitor,path={path},server=on,wait=off", "-mon", "chardev=monitor,mode=readline",
-                "-chardev", f"socket,id=console,path={path}", "-device",
-                "virtserialport,chardev=console,name=llp-vm.monitor"]
+        return ["-chardev", f"socket,id=monitor,path={path},server=on,wait=off",
+                "-mon", "chardev=monitor,mode=readline", "-chardev", f"socket,id=console,path={path}",
+                "-device", "virtserialport,chardev=console,name=llp-vm.monitor"]
 
     def command(self, port: str) -> list[str]:
         output = (["-chardev", "stdio,id=out,signal=off", "-device", "virtconsole,chardev=out"] if self.interactive else
