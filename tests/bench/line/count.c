@@ -33,47 +33,52 @@ const void* qemu_plugin_insn_data(const struct qemu_plugin_insn* instruction);
 size_t qemu_plugin_insn_size(const struct qemu_plugin_insn* instruction);
 int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info* info, int argc, char** argv);
 
-__attribute__((visibility("default"))) extern int qemu_plugin_version;
-int qemu_plugin_version = 1;
+__attribute__((visibility("default"))) extern const int qemu_plugin_version;
+const int qemu_plugin_version = 1;
 
 #define MODULES_FROM 0xffffffffc0000000u
 #define MODULES_TO 0xffffffffff000000u
 enum { PAGE_BITS = 12, REGION_BITS = 28, REGIONS = 16, PAGES = (MODULES_TO - MODULES_FROM) >> PAGE_BITS };
 
-static uint64_t user[REGIONS];
-static uint64_t other;
-static uint64_t modules[PAGES];
-static uint64_t kernel;
-static FILE* out;
+struct counts {
+  uint64_t user[REGIONS];
+  uint64_t other;
+  uint64_t modules[PAGES];
+  uint64_t kernel;
+};
 
-static void at_mark(unsigned processor, void* number) {
+// The one machine's: QEMU's callbacks bring nothing that could lead to it.
+static struct counts counts;  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
+static FILE* out;             // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
+
+static const unsigned kMarks[] = {0, 1, 2};
+
+static void at_mark(unsigned processor, void* mark) {
   (void)processor;
-  fprintf(out, "mark %" PRIuPTR "\nother %" PRIu64 "\nkernel %" PRIu64 "\n", (uintptr_t)number, other,
-          kernel);
+  fprintf(out, "mark %u\nother %" PRIu64 "\nkernel %" PRIu64 "\n", *(const unsigned*)mark, counts.other,
+          counts.kernel);
   for (int i = 0; i < REGIONS; i++) {
-    if (user[i]) {
-      fprintf(out, "user %d %" PRIu64 "\n", i, user[i]);
+    if (counts.user[i]) {
+      fprintf(out, "user %d %" PRIu64 "\n", i, counts.user[i]);
     }
   }
   for (uint64_t i = 0; i < PAGES; i++) {
-    if (modules[i]) {
-      fprintf(out, "module %#" PRIx64 " %" PRIu64 "\n", MODULES_FROM + (i << PAGE_BITS), modules[i]);
+    if (counts.modules[i]) {
+      fprintf(out, "module %#" PRIx64 " %" PRIu64 "\n", MODULES_FROM + (i << PAGE_BITS), counts.modules[i]);
     }
   }
-  fflush(out);
-  memset(user, 0, sizeof user);
-  memset(modules, 0, sizeof modules);
-  other = kernel = 0;
+  (void)fflush(out);
+  memset(&counts, 0, sizeof counts);
 }
 
 static uint64_t* counter_of(uint64_t address) {
   if (address >= MODULES_FROM && address < MODULES_TO) {
-    return &modules[(address - MODULES_FROM) >> PAGE_BITS];
+    return &counts.modules[(address - MODULES_FROM) >> PAGE_BITS];
   }
   if (address >> 63) {
-    return &kernel;
+    return &counts.kernel;
   }
-  return address >> 32 ? &other : &user[address >> REGION_BITS];
+  return address >> 32 ? &counts.other : &counts.user[address >> REGION_BITS];
 }
 
 // "nopl 0x4c4c50NN(%rax,%rax,1)"
@@ -93,8 +98,8 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb* block) {
   for (size_t i = 0; i < size; i++) {
     struct qemu_plugin_insn* instruction = qemu_plugin_tb_get_insn(block, i);
     const int mark = mark_of(instruction);
-    if (mark >= 0) {
-      qemu_plugin_register_vcpu_insn_exec_cb(instruction, at_mark, NO_REGISTERS, (void*)(intptr_t)mark);
+    if (mark > 0 && mark < (int)(sizeof kMarks / sizeof *kMarks)) {
+      qemu_plugin_register_vcpu_insn_exec_cb(instruction, at_mark, NO_REGISTERS, (void*)&kMarks[mark]);
     }
   }
 }
@@ -103,7 +108,10 @@ __attribute__((visibility("default"))) int qemu_plugin_install(qemu_plugin_id_t 
                                                                const struct qemu_info* info, int argc,
                                                                char** argv) {
   (void)info;
-  if (argc != 1 || strncmp(argv[0], "out=", 4) != 0 || !(out = fopen(argv[0] + 4, "we"))) {
+  if (argc == 1 && strncmp(argv[0], "out=", 4) == 0) {
+    out = fopen(argv[0] + 4, "we");
+  }
+  if (!out) {
     fprintf(stderr, "count: out=FILE\n");
     return -1;
   }

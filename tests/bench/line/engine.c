@@ -26,8 +26,8 @@ struct line {
 };
 
 static u64 now_ns(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
+  struct timespec now = {0};
+  (void)clock_gettime(CLOCK_MONOTONIC, &now);
   return (u64)now.tv_sec * 1000000000 + (u64)now.tv_nsec;
 }
 
@@ -68,9 +68,9 @@ static void receive(struct line* line) {
 }
 
 static void confirmed(struct line* line) {
-  char byte;
+  char byte = 0;
   if (read(line->reader, &byte, 1) != 1) {
-    exit(0);  // it is gone: so is the measurement
+    _exit(0);  // it is gone: so is the measurement
   }
   llp_verdict(&line->engine, &line->io, line->in_hand, LLP_ACCEPT);
   line->in_hand = 0;
@@ -78,7 +78,7 @@ static void confirmed(struct line* line) {
 
 static void transmit(struct line* line) {
   uint8_t bytes[OUT_MAX];
-  size_t size;
+  size_t size = 0;
   while ((size = llp_tx(&line->engine, &line->io, bytes, sizeof bytes)) > 0) {
     if (write(line->tty, bytes, size) != (ssize_t)size) {
       fail("tty");
@@ -93,7 +93,7 @@ static int accepted(const char* path) {
   if (listener < 0 || strlen(path) >= sizeof address.sun_path) {
     fail(path);
   }
-  strcpy(address.sun_path, path);
+  memcpy(address.sun_path, path, strlen(path) + 1);
   if (bind(listener, (struct sockaddr*)&address, sizeof address) != 0 || listen(listener, 1) != 0) {
     fail(path);
   }

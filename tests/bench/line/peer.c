@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// peer PROTOCOL TTY MESSAGES [-s SIZE] [-b BAUD] [-t FIFO]: the other station, that sends messages of
-// one block, as fast as they are acknowledged, and prints "MESSAGES SECONDS" and then the
-// turnaround of each in nanoseconds: from the last byte of its block, reckoned at BAUD, to the
-// first of the answer. -t: where the reader tells of each, in protocols without an answer.
+// peer PROTOCOL TTY MESSAGES SIZE BAUD [FIFO]: the other station, that sends messages of one block,
+// as fast as they are acknowledged, and prints "MESSAGES SECONDS" and then the turnaround of each in
+// nanoseconds: from the last byte of its block, reckoned at BAUD (0: at once), to the first of the
+// answer. FIFO: where the reader tells of each, in protocols without an answer.
 #include <inttypes.h>
 #include <stdint.h>
 #include <string.h>
@@ -22,8 +22,8 @@ struct peer {
 };
 
 static int64_t now_ns(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
+  struct timespec now = {0};
+  (void)clock_gettime(CLOCK_MONOTONIC, &now);
   return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
@@ -63,10 +63,11 @@ static unsigned exclusive_or(const uint8_t* bytes, size_t size) {
 }
 
 static void make(struct peer* peer, const char* protocol, size_t size) {
+  static const uint8_t head[] = {'M', 'S', 'H', '|', '^', '~', '\\', '&', '|'};
   uint8_t text[TEXT_MAX];
   char* block = (char*)peer->block;
   memset(text, 'x', size);
-  memcpy(text, "MSH|^~\\&|", 9);
+  memcpy(text, head, sizeof head);
   text[size - 1] = '\r';
   if (strcmp(protocol, "x328") == 0) {
     peer->size = (size_t)sprintf(block,
@@ -93,9 +94,9 @@ static void make(struct peer* peer, const char* protocol, size_t size) {
 
 // One message; its turnaround, or 0 where nothing answers.
 static int64_t send_one(const struct peer* peer) {
-  int64_t first;
+  int64_t first = 0;
   if (peer->told >= 0) {
-    char byte;
+    char byte = 0;
     put(peer, peer->block, peer->size);
     if (read(peer->told, &byte, 1) != 1) {
       fail("reader");
@@ -122,27 +123,24 @@ static int64_t send_one(const struct peer* peer) {
 
 int main(int argc, char** argv) {
   static struct peer peer = {.told = -1};
-  size_t size = 200;
-  int option;
-  while ((option = getopt(argc, argv, "s:b:t:")) >= 0) {
-    if (option == 's') {
-      size = (size_t)atoi(optarg);
-    } else if (option == 'b') {
-      peer.baud = atol(optarg);
-    } else if (option != 't' || (peer.told = open(optarg, O_RDONLY)) < 0) {
-      fail("peer");
-    }
+  if (argc < 6) {
+    fail("peer PROTOCOL TTY MESSAGES SIZE BAUD [FIFO]");
   }
-  if (optind != argc - 3 || size < 16 || size > TEXT_MAX) {
-    fail("peer PROTOCOL TTY MESSAGES");
+  const long count = number_of(argv[3]);
+  const size_t size = (size_t)number_of(argv[4]);
+  peer.baud = number_of(argv[5]);
+  if (argc > 6) {
+    peer.told = open(argv[6], O_RDONLY);
   }
-  const long count = atol(argv[optind + 2]);
+  if (count == 0 || size < 16 || size > TEXT_MAX) {
+    fail("peer");
+  }
   int64_t* turnarounds = calloc((size_t)count, sizeof *turnarounds);
   if (!turnarounds) {
     fail("peer");
   }
-  peer.tty = open_raw(argv[optind + 1], peer.baud == 921600 ? B921600 : B115200);
-  make(&peer, argv[optind], size);
+  peer.tty = open_raw(argv[2], peer.baud == 921600 ? B921600 : B115200);
+  make(&peer, argv[1], size);
   for (int i = 0; i < WARM_UP; i++) {
     send_one(&peer);
   }

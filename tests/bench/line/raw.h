@@ -11,7 +11,17 @@
 
 static inline void fail(const char* what) {
   perror(what);
-  exit(1);
+  _exit(1);
+}
+
+// A number from 0 on.
+static inline long number_of(const char* word) {
+  char* end = NULL;
+  const long number = strtol(word, &end, 10);
+  if (end == word || *end != '\0' || number < 0) {
+    fail(word);
+  }
+  return number;
 }
 
 static inline int open_raw(const char* path, speed_t speed) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// reader PATH [-c] [-t FIFO]: reads messages from a device of the kernel's, or from a socket.
-//   -c  confirms each by a byte: what makes an acknowledgement by reading possible over a socket
-//   -t  tells the other station of each, where the protocol does not
+// reader PATH CONFIRM [FIFO]: reads messages from a device of the kernel's, or from a socket.
+// CONFIRM 1: confirms each by a byte, which makes an acknowledgement by reading possible over a
+// socket. FIFO: tells the other station of each, where the protocol does not.
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -19,7 +19,7 @@ static int open_line(const char* path) {
   if (strlen(path) >= sizeof address.sun_path) {
     fail(path);
   }
-  strcpy(address.sun_path, path);
+  memcpy(address.sun_path, path, strlen(path) + 1);
   line = socket(AF_UNIX, SOCK_SEQPACKET, 0);
   if (line < 0 || connect(line, (struct sockaddr*)&address, sizeof address) != 0) {
     fail(path);
@@ -29,20 +29,12 @@ static int open_line(const char* path) {
 
 int main(int argc, char** argv) {
   static char message[MESSAGE_MAX];
-  int confirm = 0;
-  int told = -1;
-  int option;
-  while ((option = getopt(argc, argv, "ct:")) >= 0) {
-    if (option == 'c') {
-      confirm = 1;
-    } else if (option != 't' || (told = open(optarg, O_WRONLY)) < 0) {
-      fail("reader");
-    }
+  if (argc < 3) {
+    fail("reader PATH CONFIRM [FIFO]");
   }
-  if (optind != argc - 1) {
-    fail("reader");
-  }
-  int line = open_line(argv[optind]);
+  const int confirm = number_of(argv[2]) != 0;
+  const int told = argc > 3 ? open(argv[3], O_WRONLY) : -1;
+  const int line = open_line(argv[1]);
   while (read(line, message, sizeof message) > 0) {
     if ((confirm && write(line, "", 1) != 1) || (told >= 0 && write(told, "", 1) != 1)) {
       fail("reader");
