@@ -141,10 +141,10 @@ TEST(AnyLine, Kinds) {
   expect_line(parse_line, "pty:-", io::Pty{""});
   expect_line(parse_line, "unix:%/x", io::UnixConnect{"/x"});
   expect_line(parse_line, "tcp:5000%lab1", io::TcpConnect{"lab1", "5000"});
-  expect_error(
-      parse_line("/dev/ttyS0"),
-      "'/dev/ttyS0' is not a line; write tty:DEV,BAUD,MODE, pty:PATH, unix:PATH, unix:%PATH, tcp:SERVICE or "
-      "tcp:SERVICE%HOST");
+  expect_error(parse_line("/dev/ttyS0"),
+               "'/dev/ttyS0' is not a line; write tty:DEV,BAUD,MODE, llp:NAME, pty:PATH, unix:PATH, "
+               "unix:%PATH, tcp:SERVICE or "
+               "tcp:SERVICE%HOST");
 }
 
 void expect_endpoint(const Result<illp::Endpoint>& got, const illp::Endpoint& wanted) {
