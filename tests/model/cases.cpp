@@ -14,12 +14,18 @@ bool disturbed(const World& w) { return w.faults + w.events > 0; }
 bool mllp_damage(const Config& c, const World& w, const Finding& /*f*/) {
   return !c.checked && w.ghost.damage > 0;
 }
+// A request was sent again, or the wait for late replies is over, or (HLLP) only one end lost the line.
 bool lockstep(const Config& c, const World& w, const Finding& /*f*/) {
-  return !c.acknowledged && (w.ghost.silence >= 2 || w.events > 0 || (hllp(c) && disturbed(w)));
+  return !c.acknowledged && ((w.ghost.flags & kOutwaited) || (hllp(c) && (w.ghost.flags & (kAgain | kHung))));
+}
+
+bool unchecked_answer(const Config& c, const World& w, const Finding& /*f*/) {
+  return x328(c) && w.faults + w.events >= 2 && (w.ghost.forged > 0 || (w.ghost.flags & kHung));
 }
 
 bool mllp2_late(const Config& c, const World& w, const Finding& /*f*/) {
-  return c.proto == LLP_PROTO_MLLP && c.acknowledged && w.ghost.silence > 0 && w.faults + w.events >= 2;
+  return c.proto == LLP_PROTO_MLLP && c.acknowledged && (w.ghost.flags & kOutwaited) &&
+         w.faults + w.events >= 2;
 }
 
 constexpr std::array kCases = {
@@ -34,20 +40,27 @@ constexpr std::array kCases = {
          "sent in "
          "another, and marked as a repeat.",
          [](const Config& c, const World& w, const Finding&) { return x328(c) && disturbed(w); }},
-    Case{"x328-foreign-acknowledgement", Rule::kNotDelivered,
-         "Noise made an acknowledgement (control sequences carry no check), or a late one of a transmission "
-         "that was "
-         "broken off by a hang-up is taken for that of the next. One fault alone does not do it.",
-         [](const Config& c, const World& w, const Finding&) {
-           return x328(c) && w.faults + w.events >= 2 && (w.ghost.forged > 0 || w.events > 0);
-         }},
+    Case{
+        "x328-foreign-acknowledgement", Rule::kNotDelivered,
+        "An acknowledgement carries a number of three bits and no check. Two faults, one of them outside a "
+        "block, make one: noise, or a damaged answer, that is the number awaited. Or a station lost the line "
+        "and the other did not notice: the answer to a block of before comes, and numbers begin at 1 in "
+        "every "
+        "transmission. One fault alone does not do it, and without either nothing does.",
+        unchecked_answer},
     Case{"x328-ambiguous-interrupt", Rule::kDelivered,
-         "EOT tells the master that its last block was refused. A slave also sends it when its own timer ran "
-         "out, and "
-         "noise can make one. If the acknowledgement was lost or late as well, a message is reported refused "
-         "that was "
-         "accepted. One fault alone does not do it.",
-         [](const Config& c, const World& w, const Finding&) { return x328(c) && w.faults + w.events >= 2; }},
+         "EOT in place of an answer says that the block was refused, and carries neither number nor check. "
+         "It is "
+         "taken for that unless something before it was lost, late, damaged or without its CR (then the "
+         "outcome "
+         "is unknown). What remains: two faults, one of them outside what a block's check covers. They turn "
+         "an "
+         "acknowledgement into a whole EOT; or the acknowledgement is lost, and what stands for the block's "
+         "CR "
+         "begins another block, at whose end the slave's timer sends EOT. Or a station lost the line, the "
+         "other "
+         "did not notice, and its EOT ends what was before.",
+         unchecked_answer},
     Case{"x328-equal-roles", Rule::kLost,
          "Two stations of the same role that bid at the same moment can do so again after every pause, until "
          "both give "
@@ -66,28 +79,6 @@ constexpr std::array kCases = {
          [](const Config& c, const World& w, const Finding&) {
            return hllp(c) && w.ghost.damage > 0 && c.station[0].params.xor_scope == LLP_SCOPE_AUTO;
          }},
-    Case{"mllp2-late-commit", Rule::kNotDelivered,
-         "A commit reply that comes later than T_c and the pause after it is taken for the next block's: "
-         "MLLP has no "
-         "numbers.",
-         mllp2_late},
-    Case{"mllp2-late-commit", Rule::kDelivered, nullptr, mllp2_late},
-    Case{"mllp-cut-end", Rule::kDelivered,
-         "The transmitter stuck before the last byte of a block, and the other station took the end "
-         "character alone for "
-         "the end (eb=auto).",
-         [](const Config& c, const World& w, const Finding&) {
-           return !c.checked && w.faults + w.events >= 2;
-         }},
-    Case{"lockstep", Rule::kWrongReply,
-         "With match=lockstep a reply is known by its place alone. It is taken for another request's if it "
-         "comes later "
-         "than time-out and guard, or (HLLP, whose NAK names no block) if noise or a NAK that crossed a "
-         "request brings "
-         "a request or a reply once more. match=msa_id, the default for HL7, is free of this.",
-         lockstep},
-    Case{"lockstep", Rule::kNotDelivered, nullptr, lockstep},
-    Case{"lockstep", Rule::kNoReply, nullptr, lockstep},
     Case{"mllp-damage", Rule::kText, "MLLP has no check characters: damage passes.", mllp_damage},
     Case{"mllp-damage", Rule::kNotDelivered, nullptr, mllp_damage},
     Case{"mllp-damage", Rule::kDelivered, nullptr, mllp_damage},
@@ -95,6 +86,28 @@ constexpr std::array kCases = {
     Case{"mllp-damage", Rule::kRepeat, nullptr, mllp_damage},
     Case{"mllp-damage", Rule::kWrongReply, nullptr, mllp_damage},
     Case{"mllp-damage", Rule::kOrder, nullptr, mllp_damage},
+    Case{"mllp2-late-commit", Rule::kNotDelivered,
+         "MLLP has no numbers. After a repeat, or a message that was taken back, two commit replies may come "
+         "for "
+         "one message; the source waits a pause for the second before the next block (decision D-12: a tenth "
+         "of "
+         "T_c, at most 1 s; T_c where nobody waited for the first). A reply later than T_c and this pause is "
+         "taken "
+         "for the next block's. No pause would be long enough, since a line's delay has no bound.",
+         mllp2_late},
+    Case{"lockstep", Rule::kWrongReply,
+         "With match=lockstep a reply is known by its place alone. It is taken for another request's if it "
+         "comes "
+         "later than time-out and guard together; and with HLLP, whose blocks have no numbers and whose NAK "
+         "names "
+         "none, if a block was sent again (a NAK for noise, or one that crossed a request, brings a request "
+         "or a "
+         "reply once more), or if only one end noticed that the line was lost. match=msa_id, the default for "
+         "HL7, "
+         "is free of this.",
+         lockstep},
+    Case{"lockstep", Rule::kNotDelivered, nullptr, lockstep},
+    Case{"lockstep", Rule::kNoReply, nullptr, lockstep},
     Case{"mllp2-repeat", Rule::kMarkedRepeat,
          "A commit reply was lost, late or a NAK to gain time: the block is sent again, and marked as a "
          "repeat.",

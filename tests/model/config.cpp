@@ -247,7 +247,7 @@ std::vector<Config> configs(Profile profile) {
   add(hllp_exchange("hllp-resend", nullptr, "on_timeout=resend"), 1, 0);
   add(hllp_both("hllp-both", ""), 1, 0);
   add(hllp_both("hllp-half", "duplex=half"), 1, 0);
-  add(mllp2_both(), 1, 0);
+  add(mllp2_both(), 2, 0);
   add(mllp2_exchange(), 1, 0);
   for (std::uint32_t i = 0; const llp_preset* p = llp_preset_at(i); i++)
     add(p->proto == LLP_PROTO_X328 ? x328_one_way(p->name) : hllp_exchange(p->name, p->name, ""), 1, 0);

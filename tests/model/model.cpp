@@ -110,6 +110,14 @@ void Model::advance(World& w, std::uint64_t at, Step& step) const {
   w.now = std::max(w.now, kEpoch + at);
 }
 
+// All transmitters that are not stuck become empty: only then do timers run.
+void Model::empty(World& w, Step& step) const {
+  std::uint64_t last = 0;
+  for (int s = 0; s < 2; s++)
+    if (w.app[s].hold != Hold::kEmpty) last = std::max<std::uint64_t>(last, w.leaves[s]);
+  if (last) advance(w, std::max(last, w.now - kEpoch), step);
+}
+
 // With nothing on its way, transmitters become empty before anything else happens.
 void Model::settle(World& w, Step& step) const {
   for (int i = 0; w.queued[0] == 0 && w.queued[1] == 0; i++) {
@@ -209,11 +217,12 @@ bool Model::in_flight(const World& w) const {
 
 namespace {
 
-// Station @s is in the middle of an X3.28 block: decoder states of x328.h, from a heading on.
+// Station @s is in what the check of an X3.28 block covers: decoder states of x328.h, from a heading
+// to the check. The CR after it is not covered: what stands for it may begin something.
 bool in_block(const World& w, int s) {
-  constexpr std::uint8_t kHeading = 4, kTerm = 8;
+  constexpr std::uint8_t kHeading = 4, kCheck = 7;
   const std::uint8_t dec = w.e[s].u.x.dec;
-  return dec >= kHeading && dec <= kTerm;
+  return dec >= kHeading && dec <= kCheck;
 }
 
 // What comes next to station @s, and no more than that, is a whole sequence or block.
@@ -276,17 +285,16 @@ bool Model::fault(World& w, const Action& a, Step& step) const {
       break;
     }
     default:
-      // Late: time passes while bytes are on their way.
-      if (!in_flight(w) || !(timers(w) >> a.rep & 1)) return false;
+      // Late: time passes while bytes are on their way, or in a transmitter that is stuck.
+      if (!in_flight(w)) return false;
+      empty(w, step);
+      if (!(timers(w) >> a.rep & 1)) return false;
       changes = false;
       if (!perform(w, {.what = Do::kTimer, .side = a.rep}, step)) return false;
       break;
   }
   w.faults++;
-  if (changes)
-    w.ghost.damage = more(w.ghost.damage);
-  else
-    w.ghost.silence = more(w.ghost.silence);
+  if (changes) w.ghost.damage = more(w.ghost.damage);
   if (changes && control) w.ghost.forged = more(w.ghost.forged);
   return true;
 }
@@ -468,6 +476,7 @@ void Model::hangup(World& w, int s, bool final, Step& step) const {
   w.queued[s] = 0;
   app.hold = Hold::kNone;
   w.leaves[s] = 0;
+  w.ghost.flags |= kHung;
   Call call(*this, w, s, step);
   step.tally[s].hangups++;
   llp_hangup(&w.e[s], call.io(), final);

@@ -101,6 +101,7 @@ class Model {
   // The clock goes to @at, counted from kEpoch; transmitters become empty on the way.
   void advance(World& w, std::uint64_t at, Step& step) const;
   void settle(World& w, Step& step) const;
+  void empty(World& w, Step& step) const;
   bool first(const World& w, int s, int bytes) const;
   void pull(World& w, int s, std::size_t most, Step& step) const;
   void append(World& w, int s, const std::uint8_t* p, std::size_t n, Step& step) const;

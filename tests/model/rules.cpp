@@ -40,6 +40,8 @@ constexpr std::array<RuleText, static_cast<std::size_t>(Rule::kCount)> kRules = 
 // States of x328.h.
 constexpr std::uint8_t kX328SlaveWaits = 5;
 constexpr std::uint8_t kX328SlaveReceives = 6;
+// Timer of mllp.h.
+constexpr std::uint32_t kMllpSettle = LLP_T_P3;
 
 std::uint8_t more(std::uint8_t n) { return n < 3 ? n + 1 : n; }
 
@@ -134,6 +136,8 @@ void Model::Call::event(const llp_event& ev) {
     case LLP_EV_TIMER:
       t.timers++;
       if (ev.num == LLP_T_STALL) t.stalls++;
+      if (ev.num == LLP_T_EXCHANGE && w_.e[s_].exch.guard) w_.ghost.flags |= kOutwaited;
+      if (ev.num == kMllpSettle && m_.config_.proto == LLP_PROTO_MLLP) w_.ghost.flags |= kOutwaited;
       if (step_.log) log(std::string("timer ") + llp_timer_name(&w_.e[s_], ev.num));
       break;
     case LLP_EV_STATE:
@@ -236,6 +240,7 @@ void Model::Call::framed(const llp_event& ev) {
   if (ev.out) {
     t.blocks_out += block;
     t.again_out += block && (ev.flags & LLP_FRAME_AGAIN);
+    if (ev.frame == LLP_FR_D && (ev.flags & LLP_FRAME_AGAIN)) w_.ghost.flags |= kAgain;
     t.naks_out += nak;
     return;
   }
@@ -356,9 +361,9 @@ Fingerprint Model::fingerprint(const World& w) const {
   }
   h.add(w.events | static_cast<std::uint64_t>(w.ghost.damage > 1) << 8 |
         static_cast<std::uint64_t>(w.ghost.forged > 0) << 16);
-  if (config_.proto != LLP_PROTO_X328)
-    h.add(static_cast<std::uint64_t>(w.ghost.damage > 0) |
-          static_cast<std::uint64_t>(std::min<std::uint8_t>(w.ghost.silence, 2)) << 8);
+  const bool one_counts = !config_.checked || config_.station[0].params.xor_scope == LLP_SCOPE_AUTO;
+  h.add(static_cast<std::uint64_t>(w.ghost.flags) |
+        static_cast<std::uint64_t>(one_counts && w.ghost.damage > 0) << 8);
   return h.get();
 }
 

@@ -77,11 +77,15 @@ struct App {
 
 // What the past allows, though the stations do not know of it.
 struct Ghost {
-  std::uint8_t damage;   // faults that changed bytes, up to 3
-  std::uint8_t forged;   // of these, outside blocks
-  std::uint8_t silence;  // lost or late: up to 3
+  std::uint8_t damage;  // faults that changed bytes, up to 3
+  std::uint8_t forged;  // of these, outside blocks
+  std::uint8_t flags;   // kHung, ...
   std::uint8_t spare;
 };
+
+inline constexpr std::uint8_t kHung = 1;       // a station lost the line, the other may not know
+inline constexpr std::uint8_t kOutwaited = 2;  // a pause that late answers are waited for in went by
+inline constexpr std::uint8_t kAgain = 4;      // an HLLP block was sent again
 
 struct World {
   std::array<llp_engine, 2> e;
