@@ -2,7 +2,7 @@
 # What `make install` puts where.
 include(GNUInstallDirs)
 
-foreach(program llpdrv llpd llpsim llpreplay)
+foreach(program llpdrv llpd llpsim llpreplay llpattach llpctl)
   if(TARGET ${program})
     install(TARGETS ${program})
   endif()
@@ -15,3 +15,19 @@ foreach(page ${pages})
   install(FILES ${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
 endforeach()
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs/examples DESTINATION ${CMAKE_INSTALL_DOCDIR} OPTIONAL)
+
+# Where systemd, udev and the shells look, beneath /usr and /usr/local alike.
+foreach(unit llpd.service llp-attach@.service)
+  # The prefix is known when it is installed.
+  install(CODE "set(BINDIR \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}\")
+    configure_file(\"${PROJECT_SOURCE_DIR}/udev/${unit}.in\" \"${PROJECT_BINARY_DIR}/udev/${unit}\" @ONLY)")
+  install(FILES ${PROJECT_BINARY_DIR}/udev/${unit} DESTINATION lib/systemd/system)
+endforeach()
+install(FILES ${PROJECT_SOURCE_DIR}/udev/60-llp.rules ${PROJECT_SOURCE_DIR}/udev/90-llp-attach.rules
+  DESTINATION lib/udev/rules.d)
+install(FILES ${PROJECT_SOURCE_DIR}/udev/llp.sysusers DESTINATION lib/sysusers.d RENAME llp.conf)
+install(FILES ${PROJECT_SOURCE_DIR}/udev/llp.tmpfiles DESTINATION lib/tmpfiles.d RENAME llp.conf)
+if(TARGET llpctl)
+  install(FILES ${PROJECT_BINARY_DIR}/completion/llpctl DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+  install(FILES ${PROJECT_BINARY_DIR}/completion/_llpctl DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+endif()
