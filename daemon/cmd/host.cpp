@@ -65,6 +65,7 @@ void Host::set_ports(std::shared_ptr<io::PortWatch> ports) {
 void Host::add(core::LineConfig config) {
   config.stream.pool = pool_;
   config.stream.ports = ports_;
+  config.journals = journals_;
   slots_.push_back(std::make_unique<Slot>(context_, std::move(config)));
   slots_.back()->untried = true;
   ++untried_;
@@ -388,6 +389,7 @@ void Host::apply(config::DaemonConfig config) {
     }
     line.stream.pool = pool_;
     line.stream.ports = ports_;
+    line.journals = journals_;
     slot->next = std::move(line);
     slot->said.clear();
     if (!std::exchange(slot->untried, true)) ++untried_;

@@ -22,6 +22,7 @@
 #include "base/worker_pool.hpp"
 #include "config/toml_config.hpp"
 #include "control/line_host.hpp"
+#include "core/journal_access.hpp"
 #include "core/line_service.hpp"
 #include "io/port_watch.hpp"
 
@@ -116,6 +117,7 @@ class Host final : public control::LineHost {
   asio::steady_timer all_stopped_{context_};  // cancelled when stopping_ becomes 0
   HostOptions options_;
   std::shared_ptr<WorkerPool> pool_;
+  std::shared_ptr<core::JournalSet> journals_ = std::make_shared<core::JournalSet>();
   std::shared_ptr<io::PortWatch> ports_;
   Logger log_;
   std::vector<std::unique_ptr<Slot>> slots_;

@@ -19,6 +19,7 @@
 #include "cmd/programs.hpp"
 #include "cmd/service_manager.hpp"
 #include "cmd/setup.hpp"
+#include "config/state_dir.hpp"
 #include "control/control_server.hpp"
 #include "control/metrics_server.hpp"
 #include "udev/port_finder.hpp"
@@ -99,7 +100,13 @@ config::DaemonConfig settings_of(const config::DaemonConfig& config) {
 
 // Where the lines keep what is theirs.
 void place(config::DaemonConfig& config, const std::filesystem::path& runtime_dir) {
-  for (core::LineConfig& line : config.lines) line.runtime_dir = runtime_dir;
+  const auto state_dir = config.state_dir.empty()
+                             ? config::default_state_dir(config::current_state_environment())
+                             : config.state_dir;
+  for (core::LineConfig& line : config.lines) {
+    line.runtime_dir = runtime_dir;
+    line.journal.state_dir = state_dir.native();
+  }
 }
 
 using Reloaded = std::expected<config::DaemonConfig, std::vector<Error>>;
@@ -116,6 +123,7 @@ Reloaded reload(const DaemonInvocation& invocation, const std::filesystem::path&
   if (invocation.runtime_dir.empty() && read->runtime_dir != first.runtime_dir) fixed("runtime_dir");
   if (!invocation.pid_file && read->pid_file != first.pid_file) fixed("pid_file");
   if (read->metrics != first.metrics) fixed("metrics");
+  if (read->state_dir != first.state_dir) fixed("state_dir");
   if (!errors.empty()) return std::unexpected(std::move(errors));
   place(*read, directory);
   return std::move(*read);

@@ -19,6 +19,7 @@
 #include "cmd/setup.hpp"
 #include "config/addresses.hpp"
 #include "config/line_draft.hpp"
+#include "config/state_dir.hpp"
 #include "udev/port_finder.hpp"
 
 namespace llp::cmd {
@@ -109,7 +110,13 @@ class Driver {
       invocation_.line.name = config::default_name(invocation_.line.port, ::getpid());
     auto directory = runtime_dir(invocation_.runtime_dir);
     if (!directory) return std::unexpected(std::move(directory.error()));
-    invocation_.line.runtime_dir = *directory;
+    core::LineConfig& line = invocation_.line;
+    line.runtime_dir = *directory;
+    // Each of these programs has a journal of its own, if it is asked for one.
+    if (line.journal.mode == core::JournalMode::on) {
+      const auto state = config::default_state_dir(config::current_state_environment());
+      if (!state.empty()) line.journal.state_dir = (state / line.name).native();
+    }
     auto checked = check_addresses(invocation_.line, *pool_, kNamePatience, log_);
     if (!checked) return checked;
     std::filesystem::path file = invocation_.pid_file.value_or("");

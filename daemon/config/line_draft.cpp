@@ -82,6 +82,7 @@ std::expected<core::LineConfig, std::vector<Error>> resolve(const LineDraft& dra
   }
   config.illp.max_message = config.params.max_message;
   config.retry_min = std::min(config.retry_min, config.retry_max);
+  config.spool.retry_min = std::min(config.spool.retry_min, config.spool.retry_max);
   config.stream.reopen_min = std::min(config.stream.reopen_min, config.stream.reopen_max);
   config.stream.backoff_min = std::min(config.stream.backoff_min, config.stream.backoff_max);
 
@@ -89,6 +90,9 @@ std::expected<core::LineConfig, std::vector<Error>> resolve(const LineDraft& dra
   if (errors.empty()) {
     if (const char* problem = llp_params_check(&config.params, config.protocol)) wrong(draft.where, problem);
     note(draft.where, config.illp.validate());
+    if (config.commit == core::CommitPoint::spooled && config.spool.dir.empty()) {
+      wrong(draft.where, "commit is 'spooled' and there is no spool: its directory (spool_dir) is missing");
+    }
   }
   if (!errors.empty()) return std::unexpected(std::move(errors));
   scale_line(config, draft.scale);

@@ -169,6 +169,8 @@ class Reader {
     };
     if (key == "runtime_dir") {
       path(config_.runtime_dir);
+    } else if (key == "state_dir") {
+      path(config_.state_dir);
     } else if (key == "pid_file") {
       path(config_.pid_file);
     } else if (key == "lock_dir") {
@@ -242,6 +244,7 @@ class Reader {
                 bool defaults) {
     const std::string where = place + "." + std::string(key);
     if (key == "params") return parameters(draft, where, node);
+    if (key == "spool") return spool(draft, where, node);
     if (key == "peer") {
       return each(node, where, [&](const toml::node& item) {
         if (auto value = text(item, where)) draft.peers.push_back({at(item, where), "", std::move(*value)});
@@ -286,6 +289,28 @@ class Reader {
     error(at(node, where), "there is no such key" + did_you_mean(key, line_keys()));
   }
 
+  // The options spool_..., without their common beginning.
+  void spool(LineDraft& draft, const std::string& where, const toml::node& node) {
+    const auto* table = node.as_table();
+    if (table == nullptr)
+      return error(at(node, where), "must be a table, such as { dir = \"/var/spool/llp\" }");
+    for (const auto& [k, value] : *table) {
+      const std::string name = fmt::format("{}.{}", where, k.str());
+      const LineOption* option = find_line_option("spool_" + std::string(k.str()));
+      if (option != nullptr && option->name == "spool_" + std::string(k.str())) {
+        if (auto t = text(value, name))
+          draft.options.push_back({at(value, name), option->name, std::move(*t)});
+        continue;
+      }
+      std::vector<std::string> names;
+      for (const LineOption& o : line_options()) {
+        if (o.name.starts_with("spool_")) names.push_back(o.name.substr(6));
+      }
+      error(at(value, name), fmt::format("there is no such key; a spool has {}{}", one_of(names),
+                                         did_you_mean(k.str(), names)));
+    }
+  }
+
   void parameters(LineDraft& draft, const std::string& where, const toml::node& node) {
     const auto* table = node.as_table();
     if (table == nullptr) return error(at(node, where), "must be a table of the protocol's parameters");
@@ -312,7 +337,7 @@ class Reader {
 
 std::vector<std::string> line_keys() {
   std::vector<std::string> keys{"dist", "name",     "one_shot",      "params", "peer",
-                                "port", "protocol", "serve_at_once", "to"};
+                                "port", "protocol", "serve_at_once", "spool",  "to"};
   keys.insert(keys.end(), kShortcuts.begin(), kShortcuts.end());
   for (const LineOption& option : line_options()) keys.push_back(option.name);
   return keys;
@@ -320,7 +345,7 @@ std::vector<std::string> line_keys() {
 
 std::vector<std::string> global_keys() {
   return {"defaults", "line",           "lock_dir",    "metrics",   "on_failure",
-          "pid_file", "retry_interval", "runtime_dir", "time_scale"};
+          "pid_file", "retry_interval", "runtime_dir", "state_dir", "time_scale"};
 }
 
 std::expected<DaemonConfig, std::vector<Error>> parse_config(std::span<const ConfigSource> sources,

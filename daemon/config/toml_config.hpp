@@ -24,6 +24,7 @@ enum class OnFailure : std::uint8_t {
 
 struct DaemonConfig {
   std::filesystem::path runtime_dir;  // empty: the default
+  std::filesystem::path state_dir;    // empty: the default
   std::filesystem::path pid_file;     // empty: none
   OnFailure on_failure = OnFailure::retry;
   Duration retry_interval = std::chrono::seconds(30);
