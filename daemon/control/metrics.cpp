@@ -144,6 +144,12 @@ std::string metrics_report(const LineHost& host, std::string_view version) {
                 [](const Row& row) { return row.status.clients; });
   writer.family("llp_dead_letters_kept", "gauge", "dead letters in memory", true,
                 [](const Row& row) { return row.status.dead_letters; });
+  writer.family("llp_spool_messages", "gauge", "messages in the spool that wait for their application", true,
+                [](const Row& row) { return row.status.stored; });
+  writer.family("llp_spool_dead_letters", "gauge", "dead letters in the spool", true,
+                [](const Row& row) { return row.status.stored_dead + row.status.stored_late; });
+  writer.family("llp_spool_bytes", "gauge", "bytes in the spool", true,
+                [](const Row& row) { return row.status.stored_bytes; });
   writer.targets();
   writer.times();
   for (const core::LineCounter& counter : core::kLineCounters) {

@@ -70,6 +70,12 @@ Json line_report(const LineInfo& line) {
   report["request_on_line"] = status.request_on_line;
   report["clients"] = status.clients;
   report["dead_letters"] = status.dead_letters;
+  if (status.has_spool) {
+    report["spool"] = {{"waiting", status.stored},
+                       {"dead", status.stored_dead},
+                       {"late", status.stored_late},
+                       {"bytes", status.stored_bytes}};
+  }
   report["targets"] = Json::array();
   for (const core::TargetStatus& target : status.targets) report["targets"].push_back(target_report(target));
   Json counters = Json::object();
