@@ -293,7 +293,7 @@ class Reader {
   void spool(LineDraft& draft, const std::string& where, const toml::node& node) {
     const auto* table = node.as_table();
     if (table == nullptr)
-      return error(at(node, where), "must be a table, such as { dir = \"/var/spool/llp\" }");
+      return error(at(node, where), "must be a table, such as { dir = \"/var/lib/llp/spool\" }");
     for (const auto& [k, value] : *table) {
       const std::string name = fmt::format("{}.{}", where, k.str());
       const LineOption* option = find_line_option("spool_" + std::string(k.str()));

@@ -281,7 +281,13 @@ LineStatus LineService::status() const {
 line::Line& LineService::line() noexcept { return *impl_->c.line; }
 std::uint16_t LineService::dist_port() const noexcept { return impl_->distal.port(); }
 std::string LineService::slave_name() const { return impl_->slave_name; }
-std::shared_ptr<SpoolAccess> LineService::spool() const { return impl_->c.spool; }
+// Whoever holds it holds the service's inside, which it belongs to.
+std::shared_ptr<SpoolAccess> LineService::spool() const {
+  if (!impl_->c.spool) return nullptr;
+  const auto both = std::make_shared<std::pair<std::shared_ptr<Impl>, std::shared_ptr<SpoolAccess>>>(
+      impl_, impl_->c.spool);
+  return {both, both->second.get()};
+}
 std::vector<DeadLetter> LineService::take_dead_letters() { return impl_->c.dead_letters.take(); }
 void LineService::set_observer(std::shared_ptr<line::Observer> observer) {
   impl_->observer = std::move(observer);

@@ -155,6 +155,7 @@ class LineService {
   // Name of the slave of a pseudo terminal line, else empty; known after start().
   [[nodiscard]] std::string slave_name() const;
   // Its spool, to list and decide about; nothing: it has none, or is not started.
+  // Let go of it soon: until then a line of this name cannot be started again.
   [[nodiscard]] std::shared_ptr<SpoolAccess> spool() const;
   // Hands over the dead letters that are in memory, oldest first.
   [[nodiscard]] std::vector<DeadLetter> take_dead_letters();
