@@ -109,7 +109,7 @@ std::unexpected<Error> refused(const Answer& answer, const std::string& what) {
     case EACCES:
       return std::unexpected(
           Error{Errc::permission, what + ": that needs root, or CAP_NET_ADMIN", answer.error});
-    case ENODEV: return std::unexpected(Error{Errc::not_found, what + ": there is no such line", ENODEV});
+    case ENODEV: return fail(Errc::not_found, what + ": there is no such line");
     default: break;
   }
   if (why.empty()) return fail_errno(what, answer.error);

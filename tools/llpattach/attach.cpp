@@ -65,13 +65,14 @@ Result<netlink::LineChange> line_change(const SettingWords& words) {
   if (!protocol) return fail(Errc::invalid, "protocol: " + protocol.error().message);
   llp_params params{};
   llp_params_default(&params, protocol->protocol);
-  const llp_params defaults = params;
   const auto set = [&](std::string_view name, std::string_view value) {
     return config::set_parameter(params, protocol->protocol, name, value);
   };
   if (protocol->release2) {
     if (auto done = set("release", "2"); !done) return std::unexpected(std::move(done.error()));
+    change.params.push_back({"release", "2"});  // it brings defaults of its own
   }
+  const llp_params defaults = params;
   for (const std::string& peer : words.peers) {
     if (auto done = config::apply_peer(params, protocol->protocol, peer); !done) {
       return fail(Errc::invalid, "peer: " + done.error().message);

@@ -22,9 +22,9 @@ bool is_word(std::string_view text, std::string_view others) {
   });
 }
 
-// The kernel's own rule, without +, which cannot stand in the name of a unit.
+// What the kernel, llpd and systemd all take.
 bool is_name(std::string_view name) {
-  return name.size() < LLP_NAME_SIZE && is_word(name, "-_.:@") &&
+  return name.size() < LLP_NAME_SIZE && is_word(name, "-_.") &&
          std::isalnum(static_cast<unsigned char>(name.front())) != 0;
 }
 
@@ -98,7 +98,7 @@ Result<std::vector<BindFile>> bind_files(const Binding& b, const BindPlaces& pla
   if (!is_name(b.name)) {
     return fail(
         Errc::invalid,
-        fmt::format("{} is no name: it has at most {} letters, digits and -_.:@ and begins with a letter "
+        fmt::format("{} is no name: it has at most {} letters, digits and -_. and begins with a letter "
                     "or digit",
                     config::quote(b.name), LLP_NAME_SIZE - 1));
   }

@@ -17,13 +17,13 @@ int Context::misused(const std::string& why) const {
 }
 
 void add_verbs(CLI::App& app, Context& context, Run& run) {
+  app.fallthrough();  // the verbs take it over as they are added
   app.add_flag("--json", context.json, "print for programs");
   for (const auto add : {add_list, add_show, add_set, add_up_down, add_attach, add_detach, add_stats,
                          add_monitor, add_send, add_bind, add_unbind, add_completion}) {
     add(app, context, run);
   }
   app.require_subcommand(1);
-  app.fallthrough();
 }
 
 }  // namespace llp::ctl

@@ -18,6 +18,8 @@ namespace {
 
 using namespace netlink;
 
+constexpr std::size_t kNameWidth = 12;
+
 struct Arguments {
   std::string line;    // empty: all
   unsigned count = 0;  // 0: until it is ended
@@ -130,8 +132,9 @@ std::string in_line(const Context& context, const Event& event) {
   const std::string words = std::visit(InWords(), event.what);
   if (missed) return words + "\n";
   const bool mark = context.colour && is_trouble(event);
-  return fmt::format("{}  {:<12}  {}{}{}\n", context.time_of_day(event.time),
-                     event.name.empty() ? fmt::format("llp{}", event.line) : event.name,
+  std::string name = event.name.empty() ? fmt::format("llp{}", event.line) : event.name;
+  if (name.size() > kNameWidth) name = name.substr(0, kNameWidth - 1) + "~";
+  return fmt::format("{}  {:<{}}  {}{}{}\n", context.time_of_day(event.time), name, kNameWidth,
                      mark ? "\x1b[33m" : "", words, mark ? "\x1b[0m" : "");
 }
 

@@ -134,7 +134,7 @@ Result<void> ModelKernel::State::set(const LineRef& which, const LineChange& cha
   const std::string what = "cannot set " + describe(which);
   if (!privileged) return refusal(what, Errc::permission, "that needs root, or CAP_NET_ADMIN", EPERM);
   Line* line = find(which);
-  if (line == nullptr) return refusal(what, Errc::not_found, "there is no such line", ENODEV);
+  if (line == nullptr) return refusal(what, Errc::not_found, "there is no such line", 0);
   LineStatus& status = line->status;
   const bool up = change.up.value_or(status.up);
   const bool anew = change.protocol || !change.params.empty();
@@ -249,7 +249,7 @@ class ModelKernel::Control final : public KernelControl {
     if (state_->refuse) return std::unexpected(*state_->refuse);
     const State::Line* line = state_->find(which);
     if (line == nullptr)
-      return refusal(what + describe(which), Errc::not_found, "there is no such line", ENODEV);
+      return refusal(what + describe(which), Errc::not_found, "there is no such line", 0);
     return line->*member;
   }
 
