@@ -16,8 +16,8 @@ QEMU = "qemu-system-x86_64"
 # oops=panic: a kernel that is broken answers no more questions. A machine that others share may
 # stand still for a while, which is no complaint of the kernel's, nor does it say that the timer does
 # not work.
-COMMAND_LINE = ("no_timer_check console=ttyS0 loglevel=5 log_buf_len=8M panic=-1 oops=panic nokaslr mitigations=off tsc=reliable "
-                "random.trust_cpu=on audit=0 selinux=0 apparmor=0 watchdog_thresh=60 "
+COMMAND_LINE = ("console=ttyS0 loglevel=5 log_buf_len=8M panic=-1 oops=panic nokaslr mitigations=off tsc=reliable "
+                "no_timer_check random.trust_cpu=on audit=0 selinux=0 apparmor=0 watchdog_thresh=60 "
                 "rcupdate.rcu_cpu_stall_timeout=180")
 
 
