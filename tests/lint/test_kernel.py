@@ -48,7 +48,14 @@ def test_all_of_the_kernels_code_is_checked():
         assert name in names
 
 
+def test_what_semantic_patches_say():
+    assert TOOL.opinions("kfree", "kmod/a.c:7:1: double free\n\n") == ["kfree: kmod/a.c:7:1: double free"]
+    assert TOOL.opinions("minmax", "kmod/proto/a.c:7:1: opportunity\nkmod/a.c:7:1: opportunity\n") == [
+        "minmax: kmod/a.c:7:1: opportunity"]
+    assert TOOL.opinions("kfree", "kmod/proto/a.c:7:1: double free\n")
+
+
 def test_semantic_patches_that_can_run(tmp_path):
-    for name, text in (("a", "virtual report\n@r@\n"), ("b", "virtual patch\n"), ("c", "virtual report\n@script:ocaml:\n")):
+    for name, text in (("a", "virtual report\n@r@\n"), ("b", "virtual patch\n"), ("c", "virtual report\n@initialize:ocaml@\n")):
         (tmp_path / f"{name}.cocci").write_text(text)
     assert [path.stem for path in TOOL.rules(tmp_path)] == ["a"]
