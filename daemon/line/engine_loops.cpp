@@ -2,6 +2,8 @@
 // The coroutines of a line: connection and reader, writer, transmitter.
 #include <algorithm>
 #include <array>
+#include <asio/post.hpp>
+#include <asio/use_awaitable.hpp>
 #include <iterator>
 #include <utility>
 #include <vector>
@@ -109,6 +111,10 @@ asio::awaitable<void> EngineCore::feed(Self self, std::span<const std::uint8_t> 
     if (self->closed_) break;
     done += self->shell_.rx(bytes.subspan(done), flags != nullptr ? flags + done : nullptr);
     self->settle();
+    // The engine stops where an answer would not fit beside those that wait.
+    if (done < bytes.size() && self->shell_.tx_pending()) {
+      co_await asio::post(self->executor_, asio::use_awaitable);
+    }
   }
 }
 
