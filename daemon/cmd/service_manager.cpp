@@ -54,7 +54,10 @@ std::string status_text(const std::vector<control::LineInfo>& lines) {
   if (!troubles.empty()) text += troubles + ")";
   // A line feed would begin another assignment.
   std::ranges::replace_if(text, [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
-  if (text.size() > kStatusMax) text = text.substr(0, kStatusMax) + "...";
+  if (text.size() > kStatusMax) {
+    text.resize(kStatusMax);
+    text += "...";
+  }
   return text;
 }
 
