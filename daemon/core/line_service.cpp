@@ -284,8 +284,8 @@ std::string LineService::slave_name() const { return impl_->slave_name; }
 // Whoever holds it holds the service's inside, which it belongs to.
 std::shared_ptr<SpoolAccess> LineService::spool() const {
   if (!impl_->c.spool) return nullptr;
-  const auto both = std::make_shared<std::pair<std::shared_ptr<Impl>, std::shared_ptr<SpoolAccess>>>(
-      impl_, impl_->c.spool);
+  const auto both =
+      std::make_shared<std::pair<std::shared_ptr<Impl>, std::shared_ptr<SpoolAccess>>>(impl_, impl_->c.spool);
   return {both, both->second.get()};
 }
 std::vector<DeadLetter> LineService::take_dead_letters() { return impl_->c.dead_letters.take(); }

@@ -62,7 +62,7 @@ struct Letter {
   // Deliveries that an application has seen and that failed: a further one may
   // be a duplicate, too.
   std::uint32_t attempts = 0;
-  std::string reason;          // why it is a dead letter; one line, no content
+  std::string reason;  // why it is a dead letter; one line, no content
 };
 
 // The header, up to and with the empty line.

@@ -248,8 +248,7 @@ class ModelKernel::Control final : public KernelControl {
   Result<T> one(const std::string& what, const LineRef& which, T State::Line::* member) {
     if (state_->refuse) return std::unexpected(*state_->refuse);
     const State::Line* line = state_->find(which);
-    if (line == nullptr)
-      return refusal(what + describe(which), Errc::not_found, "there is no such line", 0);
+    if (line == nullptr) return refusal(what + describe(which), Errc::not_found, "there is no such line", 0);
     return line->*member;
   }
 
