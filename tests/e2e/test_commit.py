@@ -130,6 +130,38 @@ def test_not_before_the_reply_is_whole(stage, protocol):
     assert b.station.receive() == reply
 
 
+@pytest.mark.shows("illp/9/end", "illp/9/abort", "illp/9/nothing")
+def test_nobody_is_called_before_the_message_is_whole(stage):
+    """A damaged block, a repeated one and a transmission that is given up are the line's own affair."""
+    gate = Gate(stage)
+    b = Bridge(stage, "x328", ANY, "--set", "peer_timer_a=10min", app=gate, dist=False)
+    station, message = b.station, hl7("C8", 500)
+    first = block(1, message[:200], False)
+
+    def begin():
+        station.bid()
+        station.put(first.replace(b"MSH", b"MSX"))
+        station.expect("NAK")
+        for _ in range(2):
+            station.put(first)
+            station.expect("ACK1")
+
+    begin()
+    station.say("EOT")
+    assert gate.nobody_calls(WATCH), "called for a message that was given up"
+    begin()
+    station.put(block(2, message[200:400], False))
+    station.expect("ACK2")
+    assert gate.nobody_calls(WATCH), "called in mid message"
+    station.put(block(3, message[400:], True))
+    assert gate.request() == message
+    gate.reply(reply_to(message))
+    gate.end()
+    station.expect("ACK3")
+    station.say("EOT")
+    assert station.receive() == reply_to(message)
+
+
 def test_an_empty_reply_is_acceptance(stage, protocol):
     gate = Gate(stage)
     b = Bridge(stage, protocol, app=gate, dist=False)

@@ -218,6 +218,7 @@ class TestDriverKilled:
             illp.receive(s, request=True)
 
     @pytest.mark.core
+    @pytest.mark.shows("illp/D-6")
     def test_in_mid_reply_to_the_client(self, stage):
         b = Bridge(stage, "mllp", app=None)
         b.station

@@ -104,7 +104,6 @@ def test_both_send(stage, protocol):
 
 
 @pytest.mark.parametrize("protocol", ("x328", "hllp"))
-@pytest.mark.shows("illp/9/nothing")
 def test_damaged_blocks_are_repaired(stage, protocol):
     """Damage in one block of ten, seen by the check: everything arrives whole and once, or is marked."""
     ends = Ends(stage, "unix")

@@ -161,7 +161,7 @@ def test_dist_waits_for_the_first_message(stage):
 
 @pytest.mark.parametrize("kind", ["tcp-connect", pytest.param("tcp-listen", marks=pytest.mark.core),
                                   pytest.param("unix-connect", marks=pytest.mark.core), "unix-listen"])
-@pytest.mark.shows("interop/8/reconnect")
+@pytest.mark.shows("illp/9/abort", "interop/8/reconnect")
 def test_the_other_station_comes_again(stage, kind):
     """Its connection ends between messages and in the middle of one; the next one is served, nothing is mixed."""
     b = Bridge(stage, "mllp", kind)

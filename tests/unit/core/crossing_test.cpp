@@ -184,7 +184,6 @@ TEST_F(Crossing, AClientThatGoesAfterItsRequestGaveWayIsForgotten) {
 
 // A message that is cancelled in the middle, or is the awaited reply, gives the
 // line back.
-// shows: illp/9/abort
 TEST_F(Crossing, ABegunMessageThatIsCancelledReleasesTheLock) {
   with_app();
   line->begin_message();

@@ -163,7 +163,7 @@ class OnEngine : public ::testing::TestWithParam<Case> {
   io::StreamOptions stream_;
 };
 
-// shows: x328/1/reply illp/9/nothing
+// shows: x328/1/reply
 TEST_P(OnEngine, AMessageAndItsReply) {
   up();
   app->answer = acknowledge;

@@ -315,6 +315,20 @@ TEST_F(Stop, OneShotLeavesTheLineAfterAMessage) {
   EXPECT_EQ(line->disconnects, 1);
 }
 
+// shows: hllp/5/a
+TEST_F(Stop, WithoutOneShotTheLineIsKept) {
+  with_app();
+  line->arrive(kRequest);
+  ASSERT_TRUE(asked());
+  app->reply(0, kAnswer);
+  const auto answer = sent(Kind::answer);
+  ASSERT_TRUE(answer);
+  answer->transferred();
+  ASSERT_TRUE(until([&] { return n().proximal_ok == 1; }));
+  loop.turn();
+  EXPECT_EQ(line->disconnects, 0);
+}
+
 TEST_F(Stop, OneShotLeavesTheLineBetweenRequests) {
   config.one_shot = true;
   with_app();

@@ -71,6 +71,18 @@ TEST(OptionsTest, BoundsAreNamed) {
   refuses([](Options& o) { o.user_timeout = 59s; }, "user_timeout");
 }
 
+// shows: illp/D-5 illp/3/connect+refused illp/3/recv+idle illp/5/drain interop/11/illp/max
+TEST(OptionsTest, DefaultsAreTheProtocols) {
+  const Options options;
+  EXPECT_EQ(options.max_message, 16U * 1024 * 1024);
+  EXPECT_EQ(options.connect_timeout, 10s);
+  EXPECT_EQ(options.connect_tries, 3U);
+  EXPECT_EQ(options.connect_pause, 1s);
+  EXPECT_EQ(options.idle_timeout, 60s);
+  EXPECT_EQ(options.drain_time, 1s);
+  EXPECT_EQ(options.oob, Oob::yes);
+}
+
 TEST(EndpointTest, Text) {
   EXPECT_EQ(to_string(TcpEndpoint{"lab", "5001"}), "lab:5001");
   EXPECT_EQ(to_string(TcpEndpoint{"", "illp"}), "localhost:illp");

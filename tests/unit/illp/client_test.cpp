@@ -164,14 +164,14 @@ TEST_P(ClientTest, CancelAndAbortWhileWaiting) {
 TEST_P(ClientTest, PeerCancelsWhileSending) {
   UniqueFd fd = connected();
   raw_urgent(fd.get(), 0x18);
-  EXPECT_TRUE(write("seen at the latest by the next call").has_value() || stage() == Stage::done);
-  const auto result = finish();
+  auto result = write("seen at the latest by the next call");
+  if (result) result = finish();
   ASSERT_FALSE(result);
-  if (result.error().outcome != Outcome::aborted) EXPECT_EQ(result.error().outcome, Outcome::cancelled);
+  EXPECT_EQ(result.error().outcome, Outcome::cancelled);
   expect_ended_here(fd.get());
 }
 
-// shows: illp/3/send+peer
+// shows: illp/D-4 illp/3/send+peer
 TEST_P(ClientTest, PeerCancelsDuringABlockedWrite) {
   UniqueFd fd = connected();
   const std::string large = pattern(32 << 20);
@@ -243,7 +243,7 @@ TEST_P(ClientTest, StxInTheReply) {
   EXPECT_EQ(text(*result), "kept");
 }
 
-// shows: illp/3/wait+can
+// shows: illp/D-1 illp/3/wait+can
 TEST_P(ClientTest, CanInTheReply) {
   UniqueFd fd = waiting();
   raw_send(fd.get(), "part");
@@ -265,7 +265,8 @@ TEST_P(ClientTest, ResetInTheReply) {
   EXPECT_EQ(result.error().outcome, Outcome::reset);
 }
 
-// shows: illp/3/wait+timeout
+// What came without its end is no reply.
+// shows: illp/D-1 illp/3/wait+eof illp/3/wait+timeout
 TEST_P(ClientTest, ReplyTimesOut) {
   UniqueFd fd = waiting();
   raw_send(fd.get(), "part");
@@ -305,6 +306,7 @@ TEST_P(ClientTest, ReplyLimit) {
   }
 }
 
+// shows: illp/4/check interop/11/illp/check
 TEST_P(ClientTest, ReplyIsChecked) {
   const auto outcome = [&](Check check, std::string_view request, std::string_view answer) {
     Options options = quick_options();
@@ -377,6 +379,25 @@ TEST_P(ClientTest, NobodyListens) {
   EXPECT_EQ(result.error().outcome, Outcome::unreachable);
   EXPECT_EQ(result.error().error.code, Errc::refused);
   EXPECT_FALSE(client->handed_over());
+}
+
+// shows: illp/3/connect+refused
+TEST_P(ClientTest, GivesUpAfterItsTries) {
+  listener.fd.reset();
+  Options options = quick_options();
+  options.connect_pause = 40ms;
+  int refused = 0;
+  const auto count = [&](LogLevel, std::string_view line) {
+    if (line.find("cannot connect") != std::string_view::npos) ++refused;
+  };
+  ClientTransaction caller(loop.executor(), listener.endpoint, options, Logger(count, LogLevel::trace));
+  const auto begin = std::chrono::steady_clock::now();
+  const auto result = loop.run(caller.connect());
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, 2 * options.connect_pause);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().outcome, Outcome::unreachable);
+  EXPECT_EQ(refused, 3);
+  loop.call([&] { caller.abort(); });
 }
 
 // shows: illp/3/connect+refused

@@ -241,7 +241,7 @@ void expect_not_whole(Transport transport, const RawResult& seen) {
   }
 }
 
-// shows: illp/D-6 illp/4/destructor
+// shows: illp/4/destructor
 TEST_P(ConnectionTest, DestructionInMidMessageIsNoEnd) {
   ASSERT_TRUE(connection->try_send(bytes("half a mess")));
   loop.call([&] { connection.reset(); });
@@ -322,6 +322,28 @@ TEST_P(ConnectionTest, FinishedInTheRegularWay) {
   EXPECT_EQ(seen.data, reply);
 }
 
+// The peer reads only after the close: more is under way than its socket has room for.
+// shows: illp/4/close
+TEST_P(ConnectionTest, QueuedDataIsDeliveredAfterTheEnd) {
+  raw_finish(pair.theirs.get());
+  EXPECT_EQ(read_all().ended, "end");
+  const std::string block = pattern(65536);
+  std::string sent;
+  for (;;) {
+    const auto n = connection->try_send(bytes(block));
+    ASSERT_TRUE(n);
+    if (*n == 0) break;
+    sent.append(block, 0, *n);
+  }
+  ASSERT_TRUE(connection->half_close());
+  ASSERT_TRUE(connection->disarm());
+  loop.call([&] { connection->close(); });
+  const auto seen = raw_read_all(pair.theirs.get());
+  EXPECT_TRUE(seen.eof);
+  EXPECT_EQ(seen.data.size(), sent.size());
+  EXPECT_TRUE(seen.data == sent);
+}
+
 // shows: illp/5/drain
 TEST_P(ConnectionTest, CancelConnectionDrains) {
   raw_send(pair.theirs.get(), "unread");
@@ -340,6 +362,23 @@ TEST_P(ConnectionTest, DrainIsBoundedInTime) {
   Options options;
   options.drain_time = 30ms;
   loop.run(cancel_connection(*connection, options));
+  EXPECT_FALSE(connection->is_open());
+}
+
+// shows: illp/5/drain
+TEST_P(ConnectionTest, DrainIsBoundedForAPeerThatNeverStops) {
+  Options options;
+  options.drain_time = 30ms;
+  const std::string block = pattern(4096);
+  std::thread sender([&] {
+    while (::send(pair.theirs.get(), block.data(), block.size(), MSG_NOSIGNAL) > 0) {
+    }
+  });
+  auto done = loop.start(cancel_connection(*connection, options));
+  EXPECT_EQ(done.wait_for(kPatience), std::future_status::ready);
+  ::shutdown(pair.theirs.get(), SHUT_RDWR);  // a drain without bound ends too, after it has failed
+  sender.join();
+  done.get();
   EXPECT_FALSE(connection->is_open());
 }
 
@@ -376,14 +415,14 @@ class DeathTest : public testing::Test {
   std::unique_ptr<Connection> connection;
 };
 
-// shows: illp/D-6 illp/4/unarmed-mid
+// shows: illp/4/unarmed-mid
 TEST_F(DeathTest, TcpUnarmedInMidMessageLooksWhole) {
   const auto message = of(Transport::tcp, [](int fd) { raw_send(fd, "part"); });
   EXPECT_EQ(message.ended, "end");  // the hole that check=hl7 is for
   EXPECT_EQ(message.data, "part");
 }
 
-// shows: illp/D-1 illp/D-6 illp/4/armed-mid
+// shows: illp/D-1 illp/4/armed-mid
 TEST_F(DeathTest, TcpArmedInMidMessageIsReset) {
   const auto message = of(Transport::tcp, [](int fd) { raw_arm(fd), raw_send(fd, "part"); });
   EXPECT_EQ(message.ended, "reset");

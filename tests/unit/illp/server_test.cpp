@@ -50,7 +50,20 @@ TEST_P(ServerTest, RequestAndReply) {
   EXPECT_EQ(server.counters().requests, 1u);
 }
 
-// shows: illp/3/work+reply
+// shows: illp/D-1 illp/3/recv+eof
+TEST_P(ServerTest, NothingIsHandedOverBeforeTheEnd) {
+  TestServer server(GetParam(), quick_server(), echo());
+  const UniqueFd half = server.connect();
+  raw_send(half.get(), "part");
+  EXPECT_EQ(ask(server, "whole").data, "whole");
+  EXPECT_EQ(server.counters().requests, 1u);  // the other one
+  raw_send(half.get(), " and rest");
+  raw_finish(half.get());
+  EXPECT_EQ(raw_read_all(half.get()).data, "part and rest");
+}
+
+// More than the client has read when the server closes: disarmed, it arrives.
+// shows: illp/3/work+reply illp/3/work+complete
 TEST_P(ServerTest, LargeBothWays) {
   TestServer server(GetParam(), quick_server(), echo());
   const std::string request = pattern(5 << 20);
@@ -103,6 +116,22 @@ TEST_P(ServerTest, SilentClient) {
   server.until([](const Server& s) { return s.counters().idle == 1 && s.active() == 0; });
 }
 
+// It is the time without a byte, not the time of the whole request.
+// shows: illp/3/recv+idle
+TEST(ServerIdle, EveryByteStartsItAnew) {
+  ServerOptions options = quick_server();
+  options.illp.idle_timeout = 1500ms;
+  TestServer server(Transport::tcp, options, echo());
+  const UniqueFd fd = server.connect();
+  for (int i = 0; i < 4; ++i) {
+    raw_send(fd.get(), "x");
+    std::this_thread::sleep_for(500ms);
+  }
+  raw_finish(fd.get());
+  EXPECT_EQ(raw_read_all(fd.get()).data, "xxxx");
+  EXPECT_EQ(server.counters().idle, 0u);
+}
+
 // shows: illp/D-3 illp/3/recv+empty
 TEST_P(ServerTest, EmptyRequestGetsNoReply) {
   TestServer server(GetParam(), quick_server(), echo("never"));
@@ -142,6 +171,7 @@ TEST_P(ServerTest, TotalLimit) {
   EXPECT_EQ(ask(server, pattern(1000)).data.size(), 1000u);  // what was held is free again
 }
 
+// shows: illp/4/unarmed-mid illp/4/check interop/11/illp/check
 TEST_P(ServerTest, CheckRefusesCutRequests) {
   ServerOptions options = quick_server();
   options.illp.check = Check::automatic;

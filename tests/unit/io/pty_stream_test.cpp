@@ -86,6 +86,8 @@ TEST_F(PtyStreamTest, TheNextUserStartsAfresh) {
   auto slave = open_tty(stream->local_name());
   ASSERT_TRUE(run(stream->open()));
   ASSERT_TRUE(write(*stream, "for the first user"));
+  pollfd there{slave.get(), POLLIN, 0};  // what comes after ECHO is set would come back to us
+  ASSERT_EQ(::poll(&there, 1, 30000), 1);
   termios t{};
   ASSERT_EQ(::tcgetattr(slave.get(), &t), 0);
   t.c_lflag |= ICANON | ECHO;

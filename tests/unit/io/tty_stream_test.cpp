@@ -22,6 +22,7 @@ class TtyStreamTest : public LoopTest {
   }
 };
 
+// shows: x328/D-1
 TEST_F(TtyStreamTest, SetsUpAndPutsBack) {
   const termios before = now(tty.device);
   ASSERT_NE(before.c_lflag & ICANON, 0U);

@@ -22,17 +22,20 @@ ClientOptions patient() {
   return o;
 }
 
-// The client's side in a thread of its own: what its reply was, or the name of its error.
+// The client's side in a thread of its own: what its reply was, or the name of
+// its error, which may show while the request is still being sent.
 std::future<std::string> ask(std::string address, std::string request) {
   return std::async(std::launch::async, [address = std::move(address), request = std::move(request)] {
     auto client = Client::connect(address, patient());
     if (!client) return "connect: " + client.error().message;
-    if (auto sent = client->send(request); !sent) return "send: " + sent.error().message;
+    const auto name = [](const Error& error) {
+      return std::string(error.code == Errc::cancelled ? "cancelled"
+                         : error.code == Errc::reset   ? "reset"
+                                                       : error.message);
+    };
+    if (auto sent = client->send(request); !sent) return name(sent.error());
     const auto reply = client->recv();
-    if (reply) return std::string(reply->text());
-    return std::string(reply.error().code == Errc::cancelled ? "cancelled"
-                       : reply.error().code == Errc::reset   ? "reset"
-                                                             : reply.error().message);
+    return reply ? std::string(reply->text()) : name(reply.error());
   });
 }
 

@@ -187,6 +187,38 @@ TEST(LineFlags, ADamagedByteMakesItsBlockBad) {
   EXPECT_EQ(pair.a.line->counters()[LLP_C_RETRANSMISSIONS], 1U);
 }
 
+// Timer A runs from the bid's last character on the wire to the next bid: 6 s, and at most 10 % and
+// 50 ms more.
+// shows: x328/D-21
+TEST(Timers, NeitherEarlyNorLate) {
+  World world;
+  const auto wire = std::make_shared<MemoryLine>(world.io.get_executor(), world.clock);
+  wire->char_time = std::chrono::microseconds(1042);  // 9600 baud
+  line::EngineLineOptions options;
+  options.clock = world.clock;
+  const auto line = line::make_engine_line(world.io.get_executor(), wire->end(0), LLP_PROTO_X328,
+                                           kX328.params(), options, {});
+  const auto silent = wire->end(1);
+  ASSERT_TRUE(world.await(line->start()));
+  ASSERT_TRUE(world.await(silent->open()));
+  world.run_for(kSecond);
+  ASSERT_TRUE(line->send(bytes(request(1)), Kind::request, LLP_EXPECT_NONE));
+  const auto bids = [&] { return std::ranges::count(wire->sent[0], '\x05'); };
+  std::size_t before = wire->sent[0].size();
+  ASSERT_TRUE(world.run_until([&] { return bids() == 1; }, 60 * kSecond));
+  for (int n = 2; n <= 4; ++n) {
+    const std::uint64_t characters = wire->sent[0].size() - before;
+    const std::uint64_t left = world.clock->now() + characters * 1042 * 1000;
+    before = wire->sent[0].size();
+    ASSERT_TRUE(world.run_until([&] { return bids() == n; }, 60 * kSecond));
+    const std::uint64_t took = world.clock->now() - left;
+    EXPECT_GE(took, 6 * kSecond);
+    EXPECT_LE(took, 6 * kSecond * 11 / 10 + 50 * kMilli);
+  }
+  line->close();
+  world.poll();
+}
+
 // ---- received.hpp ----
 
 TEST(ReceivedTable, KeepsFatesOfTheLast) {

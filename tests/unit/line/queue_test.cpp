@@ -215,7 +215,14 @@ TEST_P(Queue, FailsWhenTheWireDoesNotCome) {
   pair.wire->set_online(false);
   pair.start();
   const auto outcome = pair.ask(pair.a, request(1));
-  ASSERT_TRUE(pair.world.run_until([&] { return outcome->over; }, 10 * kSecond));
+  // The first try and the further ones, a pause after each.
+  const llp_params p = GetParam().params();
+  const std::uint64_t us = GetParam().protocol == LLP_PROTO_X328
+                               ? p.recovery_pause
+                               : std::uint64_t{p.connect_pause} * (std::uint64_t{p.connect_retries} + 1);
+  pair.world.run_for(us * 1000 - kMilli);
+  EXPECT_FALSE(outcome->over);
+  ASSERT_TRUE(pair.world.run_until([&] { return outcome->over; }, 2 * kMilli));
   EXPECT_EQ(outcome->sent.cause, LLP_CAUSE_HANGUP);
   EXPECT_EQ(outcome->sent.outcome, LLP_OUT_NOT_SENT);
   EXPECT_EQ(outcome->reply.error().code, Errc::reset);
