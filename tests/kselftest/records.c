@@ -232,7 +232,8 @@ TEST_F(records, message_larger_than_the_budget_passes_and_waits_for_its_reader) 
   EXPECT_EQ(BLOCK * BLOCKS, r.head.len);
   EXPECT_EQ(BLOCK * BLOCKS, read_size);
   EXPECT_LT(BUDGET / 2, most);
-  EXPECT_GE(BUDGET + BLOCK + 200, most);
+  // One block was acknowledged for the room there was before it, another waits.
+  EXPECT_GE(BUDGET + 2 * (BLOCK + 100), most);
 }
 
 TEST_F(records, full_line_gains_time_and_gives_up_the_protocols_way) {

@@ -6,6 +6,9 @@
 
 #include "line.h"
 
+// Between attempts to plug an adapter in again, and how many.
+enum { PLUG_MS = 1500, PLUG_TRIES = 40 };
+
 static const char* const paths[] = {"/dev/ttyUSB0", "/dev/ttyUSB1"};
 
 // Takes the adapter from its driver, as pulling it does, or gives it back.
@@ -197,7 +200,11 @@ static void pulled(struct __test_metadata* _metadata, FIXTURE_DATA(usb) * self, 
   }
   snprintf(command, sizeof command, "device_add usb-serial,always-plugged=on,chardev=cable2%c,id=usb%d\n",
            'a' + number, number);
-  ASSERT_TRUE(tell_qemu(command));
+  // Refused while QEMU has not let go of the one that was pulled.
+  for (int tries = 0; tries < PLUG_TRIES && access(paths[gone], F_OK) != 0; tries++) {
+    ASSERT_TRUE(tell_qemu(command));
+    pause_ms(PLUG_MS);
+  }
   for (int end = 0; end < 2; end++) {
     ASSERT_TRUE(EVENTUALLY(access(paths[end], F_OK) == 0));
     ASSERT_TRUE(begin(end, &self->tty[end], &self->line[end])) { TH_LOG("%s", strerror(errno)); }
