@@ -82,7 +82,7 @@ struct StreamServer::Impl : std::enable_shared_from_this<Impl> {
   }
 
   static asio::awaitable<void> accept(std::shared_ptr<Impl> self, std::shared_ptr<Listening> listening) {
-    while (!self->stopped) {
+    for (;;) {
       auto socket = std::make_shared<Socket>(self->executor);
       auto [error] = co_await listening->acceptor.async_accept(*socket, kTuple);
       if (self->stopped) break;

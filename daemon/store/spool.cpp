@@ -68,9 +68,11 @@ Result<void> Spool::write(Place place, const Letter& letter, const std::string& 
     if (done) done = (*made)->sync();
   }
   if (done) done = files_->rename(temporary, file(place, letter.id));
-  if (done) return files_->sync_directory(path(place));
-  undo(files_->remove(temporary));
-  return done;
+  if (!done) {
+    undo(files_->remove(temporary));
+    return done;
+  }
+  return files_->sync_directory(path(place));
 }
 
 Result<Letter> Spool::put(std::span<const std::uint8_t> text, const MessageKey& key, bool possible_duplicate,

@@ -133,7 +133,10 @@ std::string in_line(const Context& context, const Event& event) {
   if (missed) return words + "\n";
   const bool mark = context.colour && is_trouble(event);
   std::string name = event.name.empty() ? fmt::format("llp{}", event.line) : event.name;
-  if (name.size() > kNameWidth) name = name.substr(0, kNameWidth - 1) + "~";
+  if (name.size() > kNameWidth) {
+    name.resize(kNameWidth - 1);
+    name += '~';
+  }
   return fmt::format("{}  {:<{}}  {}{}{}\n", context.time_of_day(event.time), name, kNameWidth,
                      mark ? "\x1b[33m" : "", words, mark ? "\x1b[0m" : "");
 }

@@ -116,13 +116,9 @@ int main(int argc, char** argv) {
   }
   llp_params_default(&params, protocol);
   for (int i = 4; i < argc; i++) {
-    char* value = strchr(argv[i], '=');
-    if (!value) {
-      fail(argv[i]);
-    }
-    *value++ = '\0';
-    if (llp_params_set(&params, protocol, argv[i], value) != 0) {
-      fail(argv[i]);
+    const char* name = strsep(&argv[i], "=");
+    if (!argv[i] || llp_params_set(&params, protocol, name, argv[i]) != 0) {
+      fail(name);
     }
   }
   line.tty = open_raw(argv[2], B115200);
