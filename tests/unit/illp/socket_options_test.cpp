@@ -74,8 +74,8 @@ int listens_for(int fd) {
   for (int n = 0; n < 1024; ++n) {
     int listens = 0;
     socklen_t size = sizeof listens;
-    if (name(::getsockname, n) == peer &&
-        ::getsockopt(n, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens == 1)
+    if (name(::getsockname, n) == peer && ::getsockopt(n, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 &&
+        listens == 1)
       return n;
   }
   return -1;
