@@ -30,7 +30,7 @@ class PortWatch {
   virtual ~PortWatch() = default;
 
   // The path of the device that `name` (a path, or a selector as in
-  // port_selector.hpp) stands for now. Errc::not_found: it is not there now;
+  // port_selector.hpp) leads to at this moment. Errc::not_found: to none;
   // in_use: several ports fit. May block; from any thread.
   [[nodiscard]] virtual Result<std::string> find(const std::string& name) = 0;
 

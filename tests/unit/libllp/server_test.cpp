@@ -41,6 +41,20 @@ std::future<std::string> ask(std::string address, std::string request) {
 
 std::string address_of(const Server& server) { return "127.0.0.1:" + std::to_string(server.ports().at(0)); }
 
+// A server with a request "x" that it took, whose client waits.
+class OneRequest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(server);
+    client = ask(address_of(*server), "x");
+    request = server->accept(kLong);
+    ASSERT_TRUE(request) << request.error().message;
+  }
+  Result<Server> server = Server::listen("127.0.0.1:0");
+  std::future<std::string> client;
+  Result<Request> request = std::unexpected(Error{});
+};
+
 TEST(Server, RequestInReplyOut) {
   auto server = Server::listen("127.0.0.1:0");
   ASSERT_TRUE(server) << server.error().message;
@@ -57,12 +71,7 @@ TEST(Server, RequestInReplyOut) {
   }
 }
 
-TEST(Server, RepliesInPartsMayBeginAnew) {
-  auto server = Server::listen("127.0.0.1:0");
-  ASSERT_TRUE(server);
-  auto client = ask(address_of(*server), "x");
-  auto request = server->accept(kLong);
-  ASSERT_TRUE(request);
+TEST_F(OneRequest, RepliesInPartsMayBeginAnew) {
   EXPECT_TRUE(request->write(as_bytes("void")));
   EXPECT_TRUE(request->restart());
   EXPECT_TRUE(request->write(as_bytes("go")));
@@ -71,12 +80,7 @@ TEST(Server, RepliesInPartsMayBeginAnew) {
   EXPECT_EQ(client.get(), "good");
 }
 
-TEST(Server, CancelledAndForgottenRequestsFail) {
-  auto server = Server::listen("127.0.0.1:0");
-  ASSERT_TRUE(server);
-  auto client = ask(address_of(*server), "x");
-  auto request = server->accept(kLong);
-  ASSERT_TRUE(request);
+TEST_F(OneRequest, CancelledAndForgottenRequestsFail) {
   request->cancel("not today");
   EXPECT_EQ(client.get(), "cancelled");
   client = ask(address_of(*server), "x");
@@ -88,12 +92,7 @@ TEST(Server, CancelledAndForgottenRequestsFail) {
   EXPECT_EQ(client.get(), "reset");
 }
 
-TEST(Server, AnEmptyReplyIsAccepted) {
-  auto server = Server::listen("127.0.0.1:0");
-  ASSERT_TRUE(server);
-  auto client = ask(address_of(*server), "x");
-  auto request = server->accept(kLong);
-  ASSERT_TRUE(request);
+TEST_F(OneRequest, AnEmptyReplyIsAccepted) {
   EXPECT_TRUE(request->reply(""));
   EXPECT_EQ(client.get(), "");
 }
@@ -113,12 +112,7 @@ TEST(Server, ServesUnixSocketsAndLeavesNone) {
   EXPECT_NE(::access(path.c_str(), F_OK), 0);
 }
 
-TEST(Server, ARequestOutlivesItsServer) {
-  auto server = Server::listen("127.0.0.1:0");
-  ASSERT_TRUE(server);
-  auto client = ask(address_of(*server), "x");
-  auto request = server->accept(kLong);
-  ASSERT_TRUE(request);
+TEST_F(OneRequest, ARequestOutlivesItsServer) {
   {
     const Server gone = std::move(*server);
   }

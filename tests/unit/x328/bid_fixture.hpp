@@ -31,6 +31,19 @@ class Bid : public ::testing::Test {
     EXPECT_EQ(st->state(), "waiting to bid");
     return *st;
   }
+  // In lockstep, with a request that was acknowledged and has 10 s for its
+  // reply, then 20 s of guard.
+  Station& awaiting_reply() {
+    p.match = LLP_MATCH_LOCKSTEP;
+    p.reply_timeout = 10 * kSec / kUs;
+    p.late_guard = 20 * kSec / kUs;
+    Station& s = station();
+    EXPECT_EQ(s.submit(7, "request\r", 0), 0);
+    s.feed(ack(0));
+    s.feed(ack(1));
+    s.take();
+    return s;
+  }
   llp_params p;
   std::unique_ptr<Station> st;
 };

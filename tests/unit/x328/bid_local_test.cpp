@@ -167,14 +167,7 @@ TEST_F(Bid, NotReadyWhenNothingIsExpectedAfterAMessage) {
 
 // Lockstep: after a reply that did not come, nothing is sent for a while.
 TEST_F(Bid, GuardAfterALostReplyHoldsBidsBack) {
-  p.match = LLP_MATCH_LOCKSTEP;
-  p.reply_timeout = 10 * kSec / kUs;
-  p.late_guard = 20 * kSec / kUs;
-  Station& s = station();
-  ASSERT_EQ(s.submit(7, "request\r", 0), 0);
-  s.feed(ack(0));
-  s.feed(ack(1));
-  s.take();
+  Station& s = awaiting_reply();
   s.advance(10 * kSec);
   EXPECT_EQ(s.result(7).done_cause, LLP_CAUSE_REPLY_TIMEOUT);
   ASSERT_EQ(s.submit(8, "next\r", 0), 0);
@@ -186,14 +179,7 @@ TEST_F(Bid, GuardAfterALostReplyHoldsBidsBack) {
 
 // The guard closes while a collision is being waited out.
 TEST_F(Bid, ContDelayOverWithTheGateClosed) {
-  p.match = LLP_MATCH_LOCKSTEP;
-  p.reply_timeout = 10 * kSec / kUs;
-  p.late_guard = 20 * kSec / kUs;
-  Station& s = station();
-  ASSERT_EQ(s.submit(7, "request\r", 0), 0);
-  s.feed(ack(0));
-  s.feed(ack(1));
-  s.take();
+  Station& s = awaiting_reply();
   s.advance(9 * kSec);
   ASSERT_EQ(s.submit(8, "reply\r", LLP_SUBMIT_REPLY), 0);
   EXPECT_EQ(s.take(), kEnq);
@@ -207,14 +193,7 @@ TEST_F(Bid, ContDelayOverWithTheGateClosed) {
 }
 
 TEST_F(Bid, GrantWithTheGateClosedIsHandedBack) {
-  p.match = LLP_MATCH_LOCKSTEP;
-  p.reply_timeout = 10 * kSec / kUs;
-  p.late_guard = 20 * kSec / kUs;
-  Station& s = station();
-  ASSERT_EQ(s.submit(7, "request\r", 0), 0);
-  s.feed(ack(0));
-  s.feed(ack(1));
-  s.take();
+  Station& s = awaiting_reply();
   s.advance(9 * kSec);
   ASSERT_EQ(s.submit(8, "reply\r", LLP_SUBMIT_REPLY), 0);
   s.take();
