@@ -71,6 +71,18 @@ def test_all_well(tree):
     assert "| D-1 | what is \\| demanded | `Suite.Case`, [p/one.capture](../../tests/captures/p/one.capture) |" in table
 
 
+def test_a_group_that_wants_captures(tree, put):
+    put("tests/conformance/requirements/p.toml",
+        REQUIREMENTS + '\n[[group]]\nname = "Examples"\ncaptures = true\n[group.demands]\n"1" = "an example"\n')
+    put("tests/unit/p/p_test.cpp", "// shows: p/D-1 p/1\nTEST_F(Suite, Case) {\n}\n")
+    run(tree)
+    status, said = check(tree)
+    assert (status, "p/1 is shown by no capture: an example" in said) == (1, True)
+    put("tests/captures/p/one.capture", "llp-capture 1\nshows p/1\n\n+0 > CR\n")
+    run(tree)
+    assert check(tree)[0] == 0
+
+
 def test_a_requirement_without_a_test(tree, put):
     put("tests/conformance/requirements/p.toml", REQUIREMENTS + '"D-2" = "something else"\n')
     run(tree)

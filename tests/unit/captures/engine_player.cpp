@@ -247,10 +247,13 @@ EnginePlayer::Outcome EnginePlayer::arrive(const Traffic& t, std::uint64_t at) {
   std::vector<std::uint8_t> flags;
   for (const capture::Byte b : t.bytes) flags.push_back(static_cast<std::uint8_t>(b.flag));
   const std::size_t piece = options_.bytewise ? 1 : bytes.size();
+  // A free transmitter also takes what is sent in the middle of a read, as a shell's does.
+  station_->auto_pull = credit_ == SIZE_MAX;
   for (std::size_t i = 0; i < bytes.size(); i += piece) {
     station_->feed_flagged(std::string_view(bytes).substr(i, piece), std::span(flags).subspan(i, piece));
     collect();
   }
+  station_->auto_pull = false;
   return {};
 }
 

@@ -189,7 +189,7 @@ TEST(LineFlags, ADamagedByteMakesItsBlockBad) {
 
 // Timer A runs from the bid's last character on the wire to the next bid: 6 s, and at most 10 % and
 // 50 ms more.
-// shows: x328/D-21
+// shows: x328/D-21 common/2
 TEST(Timers, NeitherEarlyNorLate) {
   World world;
   const auto wire = std::make_shared<MemoryLine>(world.io.get_executor(), world.clock);
