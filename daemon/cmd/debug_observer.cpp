@@ -6,6 +6,8 @@
 #include <array>
 #include <iterator>
 
+#include "line/frame_words.hpp"
+
 namespace llp::cmd {
 
 namespace {
@@ -18,11 +20,6 @@ constexpr std::array<const char*, 33> kNames{"NUL", "SOH", "STX", "ETX", "EOT", 
 const char* control_name(std::uint8_t byte) {
   if (byte < 0x20) return kNames.at(byte);
   return byte == 0x7f ? kNames.back() : nullptr;
-}
-
-bool has_text(std::uint8_t frame) {
-  return frame == LLP_FR_BLOCK || frame == LLP_FR_BLOCK_ABORT || frame == LLP_FR_D || frame == LLP_FR_MSG ||
-         frame == LLP_FR_GARBAGE;
 }
 
 }  // namespace
@@ -52,15 +49,7 @@ std::string bytes_text(std::span<const std::uint8_t> bytes, bool content) {
 
 std::string frame_text(const llp_event& event) {
   std::string out = event.out != 0 ? "sent " : "received ";
-  out += llp_frame_name(static_cast<llp_frame>(event.frame));
-  if (event.frame == LLP_FR_ACK) fmt::format_to(std::back_inserter(out), "{}", event.num);
-  if (event.frame == LLP_FR_BLOCK) fmt::format_to(std::back_inserter(out), " {}", event.num);
-  if (event.frame == LLP_FR_N && event.num >= 0x20 && event.num < 0x7f) {
-    fmt::format_to(std::back_inserter(out), " {}", static_cast<char>(event.num));
-  }
-  if (has_text(event.frame)) fmt::format_to(std::back_inserter(out), ", {} bytes", event.len);
-  if ((event.flags & LLP_FRAME_LAST) != 0) out += ", last";
-  if ((event.flags & LLP_FRAME_AGAIN) != 0) out += ", again";
+  out += line::frame_words(event);
   if (event.out == 0 && event.verdict != LLP_FV_GOOD) {
     out += ": ";
     out += llp_frame_verdict_name(static_cast<llp_verdict_frame>(event.verdict));
