@@ -87,13 +87,15 @@ constexpr std::array kCases = {
     Case{"mllp-damage", Rule::kWrongReply, nullptr, mllp_damage},
     Case{"mllp-damage", Rule::kOrder, nullptr, mllp_damage},
     Case{"mllp2-late-commit", Rule::kNotDelivered,
-         "MLLP has no numbers. After a repeat, or a message that was taken back, two commit replies may come "
-         "for "
-         "one message; the source waits a pause for the second before the next block (decision D-12: a tenth "
-         "of "
-         "T_c, at most 1 s; T_c where nobody waited for the first). A reply later than T_c and this pause is "
-         "taken "
-         "for the next block's. No pause would be long enough, since a line's delay has no bound.",
+         "MLLP has no numbers. After a repeat, or a message that was taken back, two commit replies may come"
+         " for one message. The source sends nothing for a pause p after the first (decision D-12: a tenth "
+         "of T_c, at least settle_min, at most settle_max: 1 s unless set otherwise), and for T_c where "
+         "nobody waited for the first; what comes meanwhile, or before its next block has left, is "
+         "discarded. Counted from the end of the block that a reply answers, this excludes every delay up to"
+         " p; up to T_c + p if the block was sent again after that, or given up; and up to T_c if the "
+         "message was taken back and no try of it had timed out. A later reply is taken for the next "
+         "block's. No pause would be long enough, since a line's delay has no bound; settle_min = settle_max"
+         " = T_c makes p as long as a reply is waited for at all.",
          mllp2_late},
     Case{"lockstep", Rule::kWrongReply,
          "With match=lockstep a reply is known by its place alone. It is taken for another request's if it "

@@ -220,6 +220,63 @@ TEST(MllpSource, SettleTimeIsATenthOfTcWithinBounds) {
   }
 }
 
+// What docs/promises.md says of the case mllp2-late-commit. A block is over when its last byte has left.
+struct Late {
+  std::uint64_t pause;   // p
+  std::uint64_t delay;   // of the reply to the first try
+  std::uint64_t second;  // of the reply to the repeat
+  bool excluded;         // ... which therefore is not taken for the next block's
+  bool longer = false;   // settle_min = settle_max = T_c = 30 s
+};
+
+// shows: mllp/D-12
+TEST(MllpSource, WhichDelaysTheSettlingExcludes) {
+  const Late cases[] = {
+      // The repeat's own reply takes no longer than p: discarded, whenever the first one came.
+      {kSec, 30 * kSec, kSec - 1, true},
+      {kSec, 31 * kSec, 2 * kSec - 1, true},
+      {kSec, 30 * kSec, kSec + 1, false},
+      {30 * kSec, 30 * kSec, 30 * kSec - 1, true, true},
+      {30 * kSec, 30 * kSec, 30 * kSec + 1, false, true},
+  };
+  for (const Late& c : cases) {
+    auto s = c.longer ? r2({{"settle_max", "30s"}, {"settle_min", "30s"}}) : r2();
+    s->submit(1, kM);
+    s->advance(30 * kSec);  // sent again
+    s->advance(c.delay - 30 * kSec);
+    s->feed(kAck);
+    ASSERT_EQ(s->result(1).done_outcome, LLP_OUT_DELIVERED);
+    EXPECT_EQ(s->left(LLP_T_P3), c.pause);
+    s->take();
+    s->submit(2, "two");
+    s->advance(c.second - (c.delay - 30 * kSec));
+    EXPECT_EQ(s->take(), c.excluded ? "" : block("two"));
+    s->feed(kAck);
+    EXPECT_EQ(s->result(2).done, c.excluded ? 0 : 1) << c.second;
+  }
+}
+
+// A try that was sent again, or given up, may be answered T_c and p late.
+// shows: mllp/D-12
+TEST(MllpSource, SettlingExcludesTcAndThePauseForEarlierTries) {
+  for (const char* resends : {"0", "1"}) {
+    auto s = r2({{"resends", resends}});
+    const bool repeats = *resends == '1';
+    s->submit(1, kM);
+    s->advance(30 * kSec);
+    if (repeats) s->feed(kAck);  // of the repeat, at once
+    EXPECT_EQ(s->result(1).done_outcome, repeats ? LLP_OUT_DELIVERED : LLP_OUT_UNKNOWN);
+    s->take();
+    s->submit(2, "two");
+    s->advance(kSec - 1);
+    s->feed(kAck);
+    EXPECT_EQ(s->take(), "");
+    s->advance(1);
+    EXPECT_EQ(s->take(), block("two"));
+    EXPECT_EQ(s->result(2).done, 0);
+  }
+}
+
 // shows: mllp/D-12
 TEST(MllpSource, NoSettlingWithoutTimeout) {
   auto s = r2();
@@ -264,6 +321,27 @@ std::string pull_some(Station& s, std::size_t n) {
   std::string out(n, '\0');
   out.resize(llp_tx(&s.e(), &io, reinterpret_cast<std::uint8_t*>(out.data()), n));
   return out;
+}
+
+// The next block cannot be acknowledged before its end is out: what comes then is still discarded.
+TEST(MllpSource, ALateReplyInsideTheNextBlockIsDiscarded) {
+  auto s = r2();
+  s->submit(1, kM);
+  s->advance(30 * kSec);
+  s->feed(kAck);
+  s->submit(2, kM);
+  s->auto_pull = false;
+  s->advance(kSec);
+  s->take();
+  const std::string b = block(kM);
+  EXPECT_EQ(pull_some(*s, b.size() - 1), b.substr(0, b.size() - 1));
+  s->feed(kAck);
+  EXPECT_EQ(s->count(LLP_C_UNEXPECTED), 1u);
+  EXPECT_EQ(s->pull(), b.substr(b.size() - 1));
+  s->tx_empty();
+  EXPECT_EQ(s->result(2).done, 0);
+  s->feed(kAck);
+  EXPECT_EQ(s->result(2).done_outcome, LLP_OUT_DELIVERED);
 }
 
 TEST(MllpSource, LateAckInTheMiddleOfTheResendFinishesTheBlock) {
