@@ -26,8 +26,15 @@ if(LLP_PCH AND NOT LLP_ENGINE_ONLY)
   llp_pch_holder(llp_pch LIBS llp_asio fmt::fmt HEADERS ${LLP_PCH_HEADERS})
 endif()
 
-# Private: flags and precompiled header of one target.
+# Private: flags and precompiled header of one target. LLP_UNITY compiles so many
+# files as one: what templates of the libraries become is then made once for all
+# of them. A directory whose files use the same names privately sets it to 0.
 function(llp_cxx_target name pch)
+  if(LLP_UNITY)
+    set_target_properties(${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${LLP_UNITY})
+    # The warning spares a source file, and takes the sources of one for headers.
+    target_compile_options(${name} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wno-subobject-linkage>)
+  endif()
   target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR}/daemon)
   target_compile_options(${name} PRIVATE ${LLP_WARNINGS})
   if(LLP_PCH AND NOT LLP_ENGINE_ONLY)

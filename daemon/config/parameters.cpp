@@ -16,8 +16,6 @@ namespace llp::config {
 
 namespace {
 
-std::unexpected<Error> bad(std::string message) { return fail(Errc::invalid, std::move(message)); }
-
 // Calls f(row) for each parameter of the protocol.
 template <class F>
 void for_each(llp_protocol protocol, F f) {
@@ -42,8 +40,8 @@ Result<Protocol> parse_protocol(std::string_view text) {
   if (text == "mllp") return Protocol{LLP_PROTO_MLLP, false};
   if (text == "mllp2") return Protocol{LLP_PROTO_MLLP, true};
   const std::array<std::string, 4> names{"x328", "hllp", "mllp", "mllp2"};
-  return bad(
-      fmt::format("{} is not a protocol, write {}{}", quote(text), one_of(names), did_you_mean(text, names)));
+  return fail(Errc::invalid, fmt::format("{} is not a protocol, write {}{}", quote(text), one_of(names),
+                                         did_you_mean(text, names)));
 }
 
 std::string allowed(const llp_param& row) {
@@ -97,27 +95,31 @@ Result<void> set_parameter(llp_params& params, llp_protocol protocol, std::strin
   if (error == -ENOENT) {
     for (unsigned other = 0; other < LLP_PROTO__N && !has_nul(name); other++) {
       if (llp_param_find(static_cast<llp_protocol>(other), name_text.c_str()) != nullptr) {
-        return bad(fmt::format("{} has no parameter {}; {} has", llp_protocol_name(protocol), quote(name),
-                               llp_protocol_name(static_cast<llp_protocol>(other))));
+        return fail(Errc::invalid,
+                    fmt::format("{} has no parameter {}; {} has", llp_protocol_name(protocol), quote(name),
+                                llp_protocol_name(static_cast<llp_protocol>(other))));
       }
     }
-    return bad(fmt::format("{} has no parameter {}{}", llp_protocol_name(protocol), quote(name),
-                           did_you_mean(name, parameter_names(protocol))));
+    return fail(Errc::invalid, fmt::format("{} has no parameter {}{}", llp_protocol_name(protocol),
+                                           quote(name), did_you_mean(name, parameter_names(protocol))));
   }
   const llp_param* row = llp_param_find(protocol, name == "expect" ? "expect_out" : name_text.c_str());
   if (error == -ERANGE) {
-    return bad(fmt::format("{} is out of bounds, allowed are {}", quote(value), allowed(*row)));
+    return fail(Errc::invalid,
+                fmt::format("{} is out of bounds, allowed are {}", quote(value), allowed(*row)));
   }
   switch (row->kind) {
     case LLP_PARAM_UINT:
-      return bad(fmt::format("{} is not a number, allowed are {}", quote(value), allowed(*row)));
+      return fail(Errc::invalid,
+                  fmt::format("{} is not a number, allowed are {}", quote(value), allowed(*row)));
     case LLP_PARAM_TIME:
-      return bad(fmt::format("{} is not a time, such as 500ms, 6s or 2min; allowed are {}", quote(value),
-                             allowed(*row)));
+      return fail(Errc::invalid, fmt::format("{} is not a time, such as 500ms, 6s or 2min; allowed are {}",
+                                             quote(value), allowed(*row)));
     case LLP_PARAM_ENUM:
-      return bad(fmt::format("{} is not allowed, write {}{}", quote(value), allowed(*row),
-                             did_you_mean(value, split(row->choices, '|'))));
-    default: return bad(fmt::format("{} is not allowed, write {}", quote(value), allowed(*row)));
+      return fail(Errc::invalid, fmt::format("{} is not allowed, write {}{}", quote(value), allowed(*row),
+                                             did_you_mean(value, split(row->choices, '|'))));
+    default:
+      return fail(Errc::invalid, fmt::format("{} is not allowed, write {}", quote(value), allowed(*row)));
   }
 }
 
@@ -130,16 +132,17 @@ Result<void> apply_peer(llp_params& params, llp_protocol protocol, std::string_v
   }
   if (found == nullptr) {
     const std::string known = names.empty() ? "none is known" : "known are " + one_of(names);
-    return bad(fmt::format("{} is not a known peer; for {} {}{}", quote(name), llp_protocol_name(protocol),
-                           known, did_you_mean(name, names)));
+    return fail(Errc::invalid, fmt::format("{} is not a known peer; for {} {}{}", quote(name),
+                                           llp_protocol_name(protocol), known, did_you_mean(name, names)));
   }
   const int error = llp_preset_apply(&params, protocol, found->name);
   if (error == -EPROTOTYPE) {
-    return bad(fmt::format("{} is a peer for {}, not for {}", quote(name),
-                           llp_protocol_name(static_cast<llp_protocol>(found->proto)),
-                           llp_protocol_name(protocol)));
+    return fail(Errc::invalid, fmt::format("{} is a peer for {}, not for {}", quote(name),
+                                           llp_protocol_name(static_cast<llp_protocol>(found->proto)),
+                                           llp_protocol_name(protocol)));
   }
-  if (error != 0) return bad(fmt::format("the settings for {} do not fit this version", quote(name)));
+  if (error != 0)
+    return fail(Errc::invalid, fmt::format("the settings for {} do not fit this version", quote(name)));
   return {};
 }
 

@@ -22,7 +22,7 @@ namespace llp::illp {
 
 namespace {
 
-constexpr std::size_t kChunk = 65536;
+constexpr std::size_t kReplyChunk = 65536;
 
 // Between attempts on a UNIX socket whose queue of connections is full: there
 // is nothing to wait on.
@@ -293,7 +293,7 @@ struct ClientTransaction::Impl {
     const auto limit = [&t_app] { return t_app ? deadline_after(*t_app) : kNever; };
     auto deadline = limit();
     Bytes received;
-    Bytes chunk(kChunk);
+    Bytes chunk(kReplyChunk);
     for (;;) {
       auto event = co_await connection->read(chunk, deadline);
       if (stage != Stage::waiting) co_return aborted();

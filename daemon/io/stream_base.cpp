@@ -6,20 +6,18 @@
 
 #include <algorithm>
 #include <asio/error.hpp>
-#include <asio/experimental/as_tuple.hpp>
 #include <asio/post.hpp>
 #include <asio/system_error.hpp>
-#include <asio/use_awaitable.hpp>
 #include <cerrno>
 #include <cstring>
 #include <exception>
 #include <utility>
 
+#include "base/as_tuple.hpp"
+
 namespace llp::io {
 
 namespace {
-
-constexpr auto kTuple = asio::experimental::as_tuple(asio::use_awaitable);
 
 // Reads that succeed at once before others get their turn of the loop.
 constexpr unsigned kReadsAtOnce = 16;

@@ -5,14 +5,15 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <utility>
+
+#include "store/number.hpp"
 
 namespace llp::store {
 
 namespace {
 
-constexpr std::string_view kMagic = "llp-journal 1";
+constexpr std::string_view kJournalMagic = "llp-journal 1";
 // A journal is written anew when it is larger than this and than what is of
 // interest in it by this factor.
 constexpr std::uint64_t kRewriteSize = std::uint64_t{256} << 10;
@@ -49,13 +50,6 @@ std::string begin_line(const AttemptRecord& a) {
 }
 std::string end_line(const AttemptRecord& a) {
   return sealed(fmt::format("E {} {} {}", a.id, a.time.time_since_epoch().count(), name_of(a.state)));
-}
-
-template <class T>
-bool number(std::string_view text, T& value) {
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  return !text.empty() && error == std::errc{} && stop == end;
 }
 
 std::vector<std::string_view> words(std::string_view text) {
@@ -138,9 +132,9 @@ Result<void> Journal::load(std::vector<std::string>& notes) {
     const std::string_view line = rest.substr(0, end);
     rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
     if (std::exchange(first, false)) {
-      if (line == kMagic) continue;
+      if (line == kJournalMagic) continue;
       return fail(Errc::malformed, fmt::format("{} is no journal of this version: its first line is not '{}'",
-                                               path_.native(), kMagic));
+                                               path_.native(), kJournalMagic));
     }
     if (!line.empty() && (end == std::string_view::npos || !take(line))) ++damaged;
   }
@@ -204,7 +198,7 @@ void Journal::prune(Time now) {
 
 Result<void> Journal::rewrite(Time now) {
   prune(now);
-  std::string text(kMagic);
+  std::string text(kJournalMagic);
   text += '\n';
   for (const auto& [id, attempt] : attempts_) {
     text += begin_line(attempt);

@@ -5,15 +5,16 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <optional>
 #include <utility>
+
+#include "store/number.hpp"
 
 namespace llp::store {
 
 namespace {
 
-constexpr std::string_view kMagic = "llp-spool 1";
+constexpr std::string_view kLetterMagic = "llp-spool 1";
 constexpr std::size_t kReasonMax = 400;
 
 struct KindName {
@@ -30,13 +31,6 @@ constexpr std::array kKinds{
 
 std::unexpected<Error> torn(const std::string& what) {
   return fail(Errc::malformed, "not a whole message of a spool: " + what);
-}
-
-template <class T>
-bool number(std::string_view text, T& value) {
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  return !text.empty() && error == std::errc{} && stop == end;
 }
 
 bool set(Letter& letter, std::string_view key, std::string_view value) {
@@ -90,7 +84,7 @@ std::string header_of(const Letter& letter) {
   return fmt::format(
       "{}\nline {}\nid {}\nkind {}\ntime {}\nlength {}\nsha256 {}\npossible-duplicate {}\nattempts {}\n"
       "reason {}\n\n",
-      kMagic, letter.line, letter.id, to_string(letter.kind), letter.time.time_since_epoch().count(),
+      kLetterMagic, letter.line, letter.id, to_string(letter.kind), letter.time.time_since_epoch().count(),
       letter.key.length, hex(letter.key.digest), letter.possible_duplicate ? "yes" : "no", letter.attempts,
       reason);
 }
@@ -109,7 +103,7 @@ Result<Header> parse_header(std::span<const std::uint8_t> data) {
     rest.remove_prefix(stop + 1);
     return text;
   };
-  if (next_line() != kMagic) return torn("its first line is not '" + std::string(kMagic) + "'");
+  if (next_line() != kLetterMagic) return torn("its first line is not '" + std::string(kLetterMagic) + "'");
   std::array<bool, kNeeded.size()> seen{};
   while (!rest.empty()) {
     const std::string_view text = next_line();

@@ -2,10 +2,10 @@
 #include "llpsim/faults.hpp"
 
 #include <algorithm>
-#include <asio/experimental/as_tuple.hpp>
 #include <asio/steady_timer.hpp>
-#include <asio/use_awaitable.hpp>
 #include <utility>
+
+#include "base/as_tuple.hpp"
 
 namespace llp::sim {
 
@@ -13,7 +13,6 @@ namespace {
 
 constexpr std::uint8_t kStx = 0x02, kEtx = 0x03, kEnq = 0x05, kAck = 0x06, kCr = 0x0d, kDle = 0x10,
                        kNak = 0x15, kEtb = 0x17;
-constexpr auto kTuple = asio::experimental::as_tuple(asio::use_awaitable);
 
 }  // namespace
 

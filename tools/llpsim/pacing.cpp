@@ -2,18 +2,17 @@
 #include "llpsim/pacing.hpp"
 
 #include <algorithm>
-#include <asio/experimental/as_tuple.hpp>
 #include <asio/steady_timer.hpp>
-#include <asio/use_awaitable.hpp>
 #include <chrono>
 #include <utility>
+
+#include "base/as_tuple.hpp"
 
 namespace llp::sim {
 
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr auto kTuple = asio::experimental::as_tuple(asio::use_awaitable);
 
 // One direction of the wire: when it is free for the next character.
 class Wire {

@@ -13,19 +13,19 @@ namespace {
 
 using namespace std::chrono_literals;
 
-std::expected<DaemonConfig, std::vector<Error>> parse(const std::string& keys) {
+std::expected<DaemonConfig, std::vector<Error>> with_keys(const std::string& keys) {
   const ConfigSource source{"llpd.toml", "[line.chem]\nport = \"pty:-\"\nto = \"5001\"\n" + keys};
   return parse_config({&source, 1});
 }
 
 core::LineConfig line(const std::string& keys) {
-  const auto config = parse(keys);
+  const auto config = with_keys(keys);
   EXPECT_TRUE(config) << config.error().at(0).message;
   return config ? config->lines.at(0) : core::LineConfig{};
 }
 
 std::string error(const std::string& keys) {
-  const auto config = parse(keys);
+  const auto config = with_keys(keys);
   return config ? "" : config.error().at(0).message;
 }
 

@@ -166,7 +166,7 @@ asio::awaitable<void> restart_then_reply(std::shared_ptr<ServerTransaction> tx) 
   (void)co_await tx->reply(bytes(kept));
 }
 
-asio::awaitable<void> part_then_cancel(std::shared_ptr<ServerTransaction> tx) {
+asio::awaitable<void> shared_part_then_cancel(std::shared_ptr<ServerTransaction> tx) {
   const std::string part = "part";
   (void)co_await tx->write(bytes(part));
   co_await tx->cancel("as the test wants");
@@ -190,7 +190,7 @@ TEST(Legacy, ClientIsServed) {
     EXPECT_EQ(called.reply, "kept");
   }
   {
-    const TestServer server(Transport::tcp, options, part_then_cancel);
+    const TestServer server(Transport::tcp, options, shared_part_then_cancel);
     EXPECT_EQ(legacy_client(server.endpoint(), request).status, kCancelled);
   }
 }

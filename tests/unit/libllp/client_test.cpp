@@ -16,14 +16,14 @@ using test::kLong;
 using test::kShort;
 using test::Peer;
 
-ClientOptions options(Protocol protocol, std::chrono::milliseconds timeout = kLong) {
+ClientOptions speaking(Protocol protocol, std::chrono::milliseconds timeout = kLong) {
   ClientOptions o;
   o.protocol = protocol;
   o.timeout = timeout;
   return o;
 }
 
-Client connect(const std::string& address, ClientOptions o) {
+Client connected(const std::string& address, ClientOptions o) {
   auto client = Client::connect(address, std::move(o));
   if (!client) throw std::runtime_error(client.error().message);
   return std::move(*client);
@@ -38,7 +38,7 @@ TEST(MllpClient, SendsAFrameAndReceivesOne) {
     c.send(frame("ANSWER\r"));
     c.read_to_end();
   });
-  Client client = connect(peer.address(), options(Protocol::mllp));
+  Client client = connected(peer.address(), speaking(Protocol::mllp));
   EXPECT_TRUE(client.connected());
   EXPECT_EQ(client.send("ASK\r").value(), 7U);
   const auto reply = client.recv();
@@ -56,7 +56,7 @@ TEST(MllpClient, KeepsWhatFollowsAndTellsWhatWasLost) {
   Peer peer([](Conversation& c) {
     c.send("GAR" + frame("ONE\r") + "bage" + frame("TWO\r") + frame("THREE\r") + "!");
   });
-  Client client = connect(peer.address(), options(Protocol::mllp));
+  Client client = connected(peer.address(), speaking(Protocol::mllp));
   auto one = client.recv();
   ASSERT_TRUE(one) << one.error().message;
   EXPECT_EQ(one->text(), "ONE\r");
@@ -79,7 +79,7 @@ TEST(MllpClient, OneBytePerPacketIsTheSame) {
     for (const char byte : "x" + frame("SLOW\r")) c.send({&byte, 1});
     c.read_to_end();
   });
-  Client client = connect(peer.address(), options(Protocol::mllp));
+  Client client = connected(peer.address(), speaking(Protocol::mllp));
   const auto got = client.recv();
   ASSERT_TRUE(got) << got.error().message;
   EXPECT_EQ(got->text(), "SLOW\r");
@@ -92,8 +92,8 @@ TEST(MllpClient, ATimeOutLeavesTheConnection) {
     c.send(frame("LATE\r"));
     c.read_to_end();
   });
-  auto o = options(Protocol::mllp, kShort);
-  Client client = connect(peer.address(), o);
+  auto o = speaking(Protocol::mllp, kShort);
+  Client client = connected(peer.address(), o);
   EXPECT_EQ(client.recv().error().code, Errc::timeout);
   ASSERT_TRUE(client.send("GO\r"));
   auto got = client.recv();
@@ -108,16 +108,16 @@ TEST(MllpClient, AResetIsNoEnd) {
     c.send("\x0bHALF");
     c.reset();
   });
-  Client client = connect(peer.address(), options(Protocol::mllp));
+  Client client = connected(peer.address(), speaking(Protocol::mllp));
   ASSERT_TRUE(client.send("GO\r"));
   EXPECT_EQ(client.recv().error().code, Errc::reset);
 }
 
 TEST(MllpClient, WhatTheProtocolCannotCarryIsRefusedHere) {
   Peer peer([](Conversation& c) { c.read_to_end(); });
-  auto o = options(Protocol::mllp);
+  auto o = speaking(Protocol::mllp);
   o.max_message = 100;
-  Client client = connect(peer.address(), o);
+  Client client = connected(peer.address(), o);
   EXPECT_EQ(client.send("a\x1c\x62").error().code, Errc::malformed);
   EXPECT_EQ(client.send(std::string(101, 'x')).error().code, Errc::too_large);
   EXPECT_EQ(client.send("").error().code, Errc::invalid);
@@ -125,17 +125,17 @@ TEST(MllpClient, WhatTheProtocolCannotCarryIsRefusedHere) {
 
 TEST(MllpClient, SettingsAndTheirErrors) {
   Peer peer([](Conversation& c) { c.send("\x02ONE\x03\r"); });
-  auto o = options(Protocol::mllp);
+  auto o = speaking(Protocol::mllp);
   o.settings = {"sb=0x02", "eb_char=0x03"};
-  Client client = connect(peer.address(), o);
+  Client client = connected(peer.address(), o);
   EXPECT_EQ(client.recv().value().text(), "ONE");
   for (const char* bad : {"sb", "sb=300", "no_such=1", "timer_a=1s"}) {
     o.settings = {bad};
     EXPECT_EQ(Client::connect(peer.address(), o).error().code, Errc::invalid) << bad;
   }
-  o = options(Protocol::mllp, std::chrono::milliseconds(0));
+  o = speaking(Protocol::mllp, std::chrono::milliseconds(0));
   EXPECT_EQ(Client::connect(peer.address(), o).error().code, Errc::invalid);
-  o = options(Protocol::mllp);
+  o = speaking(Protocol::mllp);
   o.max_message = 0;
   EXPECT_EQ(Client::connect(peer.address(), o).error().code, Errc::invalid);
 }
@@ -148,7 +148,7 @@ TEST(Mllp2Client, WaitsForTheCommitAndCommits) {
     commit = c.read(4);
     c.read_to_end();
   });
-  Client client = connect(peer.address(), options(Protocol::mllp2));
+  Client client = connected(peer.address(), speaking(Protocol::mllp2));
   ASSERT_TRUE(client.send("ASK"));
   const auto reply = client.recv();
   ASSERT_TRUE(reply) << reply.error().message;
@@ -166,9 +166,9 @@ TEST(Mllp2Client, ARefusalAtEveryTry) {
     }
     c.read_to_end();
   });
-  auto o = options(Protocol::mllp2);
+  auto o = speaking(Protocol::mllp2);
   o.settings = {"resends=1"};
-  Client client = connect(peer.address(), o);
+  Client client = connected(peer.address(), o);
   EXPECT_EQ(client.send("ASK").error().code, Errc::refused);
 }
 
@@ -186,7 +186,7 @@ TEST(HllpClient, BlocksWithChecks) {
     c.send(response);
     c.read_to_end();
   });
-  Client client = connect(peer.address(), options(Protocol::hllp));
+  Client client = connected(peer.address(), speaking(Protocol::hllp));
   EXPECT_EQ(client.send("MSH|^~\\&|A\rPID|1\r").value(), request.size());
   EXPECT_EQ(client.recv().value().text(), "MSH|^~\\&|B\rMSA|AA|1\r");
   client.close();
@@ -200,7 +200,7 @@ TEST(HllpClient, ARefusalForGoodComesFromRecv) {
     c.send("\x0bN23\rB00006011\x1c\r");
     c.read_to_end();
   });
-  Client client = connect(peer.address(), options(Protocol::hllp));
+  Client client = connected(peer.address(), speaking(Protocol::hllp));
   ASSERT_TRUE(client.send("TOO LONG!\r"));
   EXPECT_EQ(client.recv().error().code, Errc::refused);
 }
@@ -215,7 +215,7 @@ TEST(IllpClient, ATransactionAfterTheOther) {
         c.read_to_end();
       },
       2);
-  Client client = connect(peer.address(), options(Protocol::illp));
+  Client client = connected(peer.address(), speaking(Protocol::illp));
   EXPECT_EQ(client.recv().error().code, Errc::invalid);
   for (const char* request : {"one", "two"}) {
     EXPECT_EQ(client.send(request).value(), 3U);
@@ -238,7 +238,7 @@ TEST(IllpClient, RestartedRepliesBeginAnewAndCancelledOnesFail) {
         c.read_to_end();
       },
       2);
-  Client client = connect(peer.address(), options(Protocol::illp));
+  Client client = connected(peer.address(), speaking(Protocol::illp));
   ASSERT_TRUE(client.send("x"));
   EXPECT_EQ(client.recv().value().text(), "good");
   ASSERT_TRUE(client.send("x"));
@@ -256,10 +256,10 @@ TEST(IllpClient, TimeOutAndReset) {
         }
       },
       2);
-  Client client = connect(peer.address(), options(Protocol::illp, kShort));
+  Client client = connected(peer.address(), speaking(Protocol::illp, kShort));
   ASSERT_TRUE(client.send("x"));
   EXPECT_EQ(client.recv().error().code, Errc::timeout);
-  Client patient = connect(peer.address(), options(Protocol::illp));
+  Client patient = connected(peer.address(), speaking(Protocol::illp));
   ASSERT_TRUE(patient.send("x"));
   EXPECT_EQ(patient.recv().error().code, Errc::reset);
 }
@@ -269,7 +269,7 @@ TEST(IllpClient, AnUnfinishedRequestNeverLooksWhole) {
   ASSERT_TRUE(server) << server.error().message;
   {
     const Client client =
-        connect("127.0.0.1:" + std::to_string(server->ports().at(0)), options(Protocol::illp));
+        connected("127.0.0.1:" + std::to_string(server->ports().at(0)), speaking(Protocol::illp));
   }
   EXPECT_EQ(server->accept(kShort).error().code, Errc::timeout);
 }
@@ -281,20 +281,20 @@ TEST(AnyClient, NobodyThere) {
     address = peer.address();
   }
   for (const Protocol p : {Protocol::illp, Protocol::mllp, Protocol::hllp}) {
-    const auto client = Client::connect(address, options(p));
+    const auto client = Client::connect(address, speaking(p));
     ASSERT_FALSE(client);
     EXPECT_EQ(client.error().code, Errc::refused) << client.error().message;
   }
-  EXPECT_EQ(Client::connect("/dev/llp/none-such", options(Protocol::x328)).error().code, Errc::not_found);
-  EXPECT_EQ(Client::connect("/dev/none-such", options(Protocol::x328)).error().code, Errc::not_found);
-  EXPECT_EQ(Client::connect("unix:/none/such", options(Protocol::mllp)).error().code, Errc::not_found);
-  EXPECT_EQ(Client::connect("/dev/ttyS0", options(Protocol::illp)).error().code, Errc::invalid);
+  EXPECT_EQ(Client::connect("/dev/llp/none-such", speaking(Protocol::x328)).error().code, Errc::not_found);
+  EXPECT_EQ(Client::connect("/dev/none-such", speaking(Protocol::x328)).error().code, Errc::not_found);
+  EXPECT_EQ(Client::connect("unix:/none/such", speaking(Protocol::mllp)).error().code, Errc::not_found);
+  EXPECT_EQ(Client::connect("/dev/ttyS0", speaking(Protocol::illp)).error().code, Errc::invalid);
 }
 
 TEST(AnyClient, MovesAndCloses) {
   Peer peer([](Conversation& c) { c.read_to_end(); }, 2);
-  Client first = connect(peer.address(), options(Protocol::mllp));
-  Client second = connect(peer.address(), options(Protocol::mllp));
+  Client first = connected(peer.address(), speaking(Protocol::mllp));
+  Client second = connected(peer.address(), speaking(Protocol::mllp));
   first = std::move(second);
   EXPECT_TRUE(first.connected());
   first.close();

@@ -15,16 +15,11 @@ namespace {
 using test::Conversation;
 using test::kLong;
 using test::kShort;
+using test::patient;
 using test::Peer;
 using Event = IllpStream::Event;
 
-ClientOptions patient() {
-  ClientOptions o;
-  o.timeout = kLong;
-  return o;
-}
-
-std::unique_ptr<IllpStream> connect(const std::string& address, ClientOptions options = patient()) {
+std::unique_ptr<IllpStream> stream_to(const std::string& address, ClientOptions options = patient()) {
   auto stream = IllpStream::connect(address, std::move(options));
   if (!stream) throw std::runtime_error(stream.error().message);
   return std::move(*stream);
@@ -49,7 +44,7 @@ TEST(IllpStream, AsksAndReadsTheReply) {
     c.half_close();
     c.read_to_end();
   });
-  auto s = connect(peer.address());
+  auto s = stream_to(peer.address());
   *s << "question " << 42 << "\n";
   ASSERT_TRUE(s->finish());
   std::string line;
@@ -74,7 +69,7 @@ TEST(IllpStream, ReadsReportARestart) {
     c.half_close();
     c.read_to_end();
   });
-  auto s = connect(peer.address());
+  auto s = stream_to(peer.address());
   *s << "x";
   ASSERT_TRUE(s->finish());
   std::string text = rest_of(*s);
@@ -96,7 +91,7 @@ TEST(IllpStream, OrThrowsIt) {
     c.urgent('\x18');
     c.read_to_end();
   });
-  auto s = connect(peer.address());
+  auto s = stream_to(peer.address());
   *s << "x";
   ASSERT_TRUE(s->finish());
   s->exceptions(std::ios::badbit);
@@ -124,7 +119,7 @@ TEST(IllpStream, AResetAndATimeOutAreBroken) {
         }
       },
       2);
-  auto s = connect(peer.address());
+  auto s = stream_to(peer.address());
   *s << "x";
   ASSERT_TRUE(s->finish());
   EXPECT_EQ(s->get(), std::char_traits<char>::eof());
@@ -132,7 +127,7 @@ TEST(IllpStream, AResetAndATimeOutAreBroken) {
   EXPECT_EQ(s->error().code, Errc::reset);
   ClientOptions hasty;
   hasty.timeout = kShort;
-  s = connect(peer.address(), hasty);
+  s = stream_to(peer.address(), hasty);
   *s << "x";
   ASSERT_TRUE(s->finish());
   s->exceptions(std::ios::badbit);
@@ -155,7 +150,7 @@ TEST(IllpStream, TheCalledSide) {
     **s << "re: " << request;
     EXPECT_TRUE((*s)->finish());
   });
-  auto s = connect(peer.address());
+  auto s = stream_to(peer.address());
   *s << "wrong" << std::flush;
   ASSERT_TRUE(s->restart());
   *s << "right";
@@ -169,7 +164,7 @@ TEST(IllpStream, DestroyedHalfWayItCancels) {
   auto server = Server::listen("127.0.0.1:0");
   ASSERT_TRUE(server);
   auto client = std::async(std::launch::async, [port = server->ports().at(0)] {
-    auto s = connect("127.0.0.1:" + std::to_string(port));
+    auto s = stream_to("127.0.0.1:" + std::to_string(port));
     *s << "half a mess" << std::flush;
   });
   EXPECT_EQ(server->accept(std::chrono::seconds(1)).error().code, Errc::timeout);
@@ -183,7 +178,7 @@ TEST(IllpStream, LargeMessagesBothWays) {
     c.half_close();
     c.read_to_end();
   });
-  auto s = connect(peer.address());
+  auto s = stream_to(peer.address());
   *s << large;
   ASSERT_TRUE(s->finish());
   EXPECT_EQ(rest_of(*s), large);

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "base/fd.hpp"
+#include "llp/client.hpp"
 
 namespace llp::test {
 
@@ -107,5 +108,11 @@ inline std::string frame(std::string_view message) { return "\x0b" + std::string
 constexpr auto kShort = std::chrono::milliseconds(50);
 // For what is expected to come, on a machine that is busy.
 constexpr auto kLong = std::chrono::seconds(60);
+
+inline ClientOptions patient() {
+  ClientOptions options;
+  options.timeout = kLong;
+  return options;
+}
 
 }  // namespace llp::test

@@ -15,12 +15,7 @@ namespace {
 
 using test::kLong;
 using test::kShort;
-
-ClientOptions patient() {
-  ClientOptions o;
-  o.timeout = kLong;
-  return o;
-}
+using test::patient;
 
 // The client's side in a thread of its own: what its reply was, or the name of
 // its error, which may show while the request is still being sent.

@@ -15,7 +15,7 @@ using testing::Contains;
 using testing::ElementsAre;
 using testing::SizeIs;
 
-using Pair = std::pair<std::uint32_t, std::uint32_t>;
+using RoleAndTag = std::pair<std::uint32_t, std::uint32_t>;
 
 class KernelLineTest : public testing::Test {
  protected:
@@ -212,7 +212,7 @@ TEST_F(KernelLineTest, ARequestHasAFileOfItsOwn) {
   EXPECT_FALSE(file->closed);
   EXPECT_EQ(line->verdict(9, LLP_ACCEPT), LLP_ACKNOWLEDGED);
   world.poll();
-  EXPECT_THAT(kernel->verdicts, ElementsAre(Pair{9, LLP_VERDICT_ACCEPT}));
+  EXPECT_THAT(kernel->verdicts, ElementsAre(RoleAndTag{9, LLP_VERDICT_ACCEPT}));
   EXPECT_EQ(kernel->verdicts[0].file, file);
   EXPECT_TRUE(file->closed);
   EXPECT_EQ(kernel->open_files(), 1U);

@@ -7,16 +7,13 @@
 #include <bit>
 #include <string>
 
+#include "bytes.hpp"
 #include "line/engine_line.hpp"
 #include "support/manual_clock.hpp"
 #include "support/memory_stream.hpp"
 
 namespace llp::sim {
 namespace {
-
-using Bytes = std::vector<std::uint8_t>;
-
-Bytes bytes(std::string_view text) { return {text.begin(), text.end()}; }
 
 // Ten X3.28 blocks of ever other length with the sequences around them.
 Bytes x328_traffic() {

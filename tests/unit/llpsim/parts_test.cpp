@@ -7,6 +7,7 @@
 #include <asio/io_context.hpp>
 #include <chrono>
 
+#include "bytes.hpp"
 #include "llpsim/hl7_ack.hpp"
 #include "llpsim/line_argument.hpp"
 #include "llpsim/pacing.hpp"
@@ -17,7 +18,6 @@ namespace {
 
 using testing::HasSubstr;
 
-Bytes bytes(std::string_view text) { return {text.begin(), text.end()}; }
 std::string text(const Bytes& b) { return {b.begin(), b.end()}; }
 std::string ack(std::string_view message, std::string_view code = "AA") {
   const auto made = acknowledge(bytes(message), code);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "model_files.hpp"
+#include "samples.hpp"
 
 namespace llp::store::test {
 namespace {
@@ -18,8 +19,6 @@ namespace {
 using namespace std::chrono_literals;
 using State = AttemptState;
 
-Bytes bytes(std::string_view text) { return {text.begin(), text.end()}; }
-const Time kNow{1767225600s};
 const Path kPath = "/state/journal";
 
 class JournalTest : public ::testing::Test {

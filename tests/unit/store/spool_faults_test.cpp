@@ -12,16 +12,13 @@
 #include <vector>
 
 #include "model_files.hpp"
+#include "samples.hpp"
 #include "store/spool.hpp"
 
 namespace llp::store::test {
 namespace {
 
 using namespace std::chrono_literals;
-
-Bytes bytes(std::string_view text) { return {text.begin(), text.end()}; }
-const Time kNow{1767225600s};
-const Path kDir = "/spool";
 
 // What the outside knows.
 struct World {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "model_files.hpp"
+#include "samples.hpp"
 #include "store/spool_names.hpp"
 
 namespace llp::store::test {
@@ -18,9 +19,6 @@ namespace {
 using namespace std::chrono_literals;
 using namespace std::string_literals;
 
-Bytes bytes(std::string_view text) { return {text.begin(), text.end()}; }
-const Time kNow{1767225600s};
-const Path kDir = "/spool";
 const Path kQueue = "/spool/lab/queue";
 
 class SpoolTest : public ::testing::Test {

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "samples.hpp"
 #include "store/journal.hpp"
 #include "store/spool.hpp"
 
@@ -20,9 +21,6 @@ namespace llp::store::test {
 namespace {
 
 using namespace std::chrono_literals;
-
-Bytes bytes(std::string_view text) { return {text.begin(), text.end()}; }
-const Time kNow{1767225600s};
 
 unsigned mode_of(const Path& path) {
   struct stat status{};
