@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <csignal>
 #include <cstdio>
 #include <string_view>
 
@@ -28,6 +29,9 @@ constexpr std::array<double, 5> kRates{1e-6, 1e-5, 1e-4, 1e-3, 1e-2};
 // Each walk is short enough to be repeated alone.
 constexpr std::uint64_t kWalk = 5000;
 
+// Set by SIGINT and SIGTERM: the walk under way is finished, and what was done is printed.
+volatile std::sig_atomic_t stopped = 0;
+
 void print(const Kind& kind, double rate, const Tally& t) {
   const double line = t.seconds > 0 ? static_cast<double>(t.good_bytes) / t.seconds / 11520 * 100 : 0;
   const std::string theory = kind.protocol == LLP_PROTO_MLLP
@@ -50,7 +54,8 @@ int usage() {
       stderr,
       "usage: llp_walk [--messages N] [--seed S] [x328|hllp|mllp|mllp2]...\n"
       "Sends N messages (100000) of each protocol over lines with faults, in walks of {} from seed S (1) "
-      "on.\nExit status 1: a promise was broken; the walk is named.\n",
+      "on.\nExit status 1: a promise was broken; the walk is named. 2: it was interrupted, after what it "
+      "printed.\n",
       kWalk);
   return 64;
 }
@@ -58,7 +63,7 @@ int usage() {
 // One protocol at one rate. False: a promise was broken.
 bool run(const Kind& kind, double rate, std::uint64_t messages, std::uint64_t seed) {
   Tally all;
-  for (std::uint64_t done = 0; done < messages; done += kWalk, ++seed) {
+  for (std::uint64_t done = 0; done < messages && !stopped; done += kWalk, ++seed) {
     all += llp::walk::walk({kind.protocol, kind.release, rate, std::min(kWalk, messages - done), seed});
     if (!all.violation.empty()) {
       fmt::print("{} at {:.0e} faults per byte: {}\n", kind.name, rate, all.violation);
@@ -87,10 +92,15 @@ int main(int argc, char** argv) {
   fmt::print("{:<6} {:>6} {:>9} {:>9} {:>7} {:>7} {:>9} {:>8} {:>7} {:>9} {:>9}   {}\n", "", "rate",
              "messages", "delivered", "failed", "unknown", "resent", "of line", "repeats", "unchecked",
              "damaged", "what theory lets pass");
+  (void)std::signal(SIGINT, [](int) { stopped = 1; });
+  (void)std::signal(SIGTERM, [](int) { stopped = 1; });
   bool good = true;
   for (const Kind& kind : kKinds) {
     if (!wanted.empty() && wanted.find(fmt::format(" {} ", kind.name)) == std::string::npos) continue;
-    for (const double rate : kRates) good &= run(kind, rate, messages / kRates.size(), seed);
+    for (const double rate : kRates)
+      if (!stopped) good &= run(kind, rate, messages / kRates.size(), seed);
   }
-  return good ? 0 : 1;
+  if (stopped) fmt::print("interrupted: the last row is what was done of it, and nothing after it\n");
+  if (!good) return 1;
+  return stopped ? 2 : 0;
 }
