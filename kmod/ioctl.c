@@ -243,7 +243,8 @@ static int do_release(struct llp_file *f, union llp_arg *a)
 	return llp_recv_release(f);
 }
 
-static int do_abort_receive(struct llp_file *f, union llp_arg *a)
+/* What only the receiver may ask of the engine. */
+static int as_receiver(struct llp_file *f, void (*ask)(struct llp_engine *, struct llp_io *))
 {
 	struct llp_line *l = f->line;
 
@@ -252,23 +253,19 @@ static int do_abort_receive(struct llp_file *f, union llp_arg *a)
 	if (!l->up)
 		return 0;
 	llp_glue_begin(l);
-	llp_abort_rx(&l->engine, &l->io);
+	ask(&l->engine, &l->io);
 	llp_glue_settle(l);
 	return 0;
 }
 
+static int do_abort_receive(struct llp_file *f, union llp_arg *a)
+{
+	return as_receiver(f, llp_abort_rx);
+}
+
 static int do_turn(struct llp_file *f, union llp_arg *a)
 {
-	struct llp_line *l = f->line;
-
-	if (l->receiver != f)
-		return -EPERM;
-	if (!l->up)
-		return 0;
-	llp_glue_begin(l);
-	llp_request_turn(&l->engine, &l->io);
-	llp_glue_settle(l);
-	return 0;
+	return as_receiver(f, llp_request_turn);
 }
 
 static int do_expect(struct llp_file *f, union llp_arg *a)

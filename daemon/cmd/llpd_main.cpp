@@ -37,13 +37,7 @@ int inform(const DaemonInvocation& invocation) {
     case Action::list_peers: return print(config::list_peers());
     default: break;
   }
-  std::string all;
-  for (unsigned i = 0; i < LLP_PROTO__N; i++) {
-    const auto protocol = static_cast<llp_protocol>(i);
-    all += fmt::format("{}{}:\n{}", i > 0 ? "\n" : "", llp_protocol_name(protocol),
-                       config::list_parameters(protocol));
-  }
-  return print(all);
+  return print(config::list_parameters());
 }
 
 // Everything that is wrong, or the configuration; and the status to end with if

@@ -39,13 +39,7 @@ int inform(const Invocation& invocation) {
     default: break;
   }
   if (invocation.listed) return print(config::list_parameters(invocation.listed->protocol));
-  std::string all;
-  for (unsigned i = 0; i < LLP_PROTO__N; i++) {
-    const auto protocol = static_cast<llp_protocol>(i);
-    all += fmt::format("{}{}:\n{}", i > 0 ? "\n" : "", llp_protocol_name(protocol),
-                       config::list_parameters(protocol));
-  }
-  return print(all);
+  return print(config::list_parameters());
 }
 
 // The program once it is where it stays; `report` in the background.

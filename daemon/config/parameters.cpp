@@ -155,6 +155,16 @@ std::string list_parameters(llp_protocol protocol) {
   return out;
 }
 
+std::string list_parameters() {
+  std::string all;
+  for (unsigned i = 0; i < LLP_PROTO__N; i++) {
+    const auto protocol = static_cast<llp_protocol>(i);
+    all +=
+        fmt::format("{}{}:\n{}", i > 0 ? "\n" : "", llp_protocol_name(protocol), list_parameters(protocol));
+  }
+  return all;
+}
+
 std::string list_peers() {
   std::string out;
   for (u32 i = 0; const llp_preset* preset = llp_preset_at(i); i++) {

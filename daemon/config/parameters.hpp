@@ -37,8 +37,10 @@ struct Protocol {
 // Names of all parameters of a protocol, with "expect".
 [[nodiscard]] std::vector<std::string> parameter_names(llp_protocol protocol);
 
-// For --list-params: one line a parameter. For --list-peers likewise.
+// For --list-params: one line a parameter; of all protocols, each under its name.
+// For --list-peers likewise.
 [[nodiscard]] std::string list_parameters(llp_protocol protocol);
+[[nodiscard]] std::string list_parameters();
 [[nodiscard]] std::string list_peers();
 
 // The same as the part of the manual that the table makes: roff, man(7) macros.

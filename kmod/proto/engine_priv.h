@@ -160,6 +160,13 @@ void llp_tx_cut(struct llp_engine *e);
 void llp_tx_clear(struct llp_engine *e);
 /* Some byte of the present block was handed out already. */
 bool llp_tx_begun(const struct llp_engine *e);
+/* The block given last was handed out to its last byte. */
+bool llp_tx_whole(const struct llp_engine *e);
+/*
+ * All but its last byte, a CR, was handed out at least: the end character alone
+ * is an end, too (HLLP decision D-4; for many peers in MLLP).
+ */
+bool llp_tx_ended(const struct llp_engine *e);
 /* Nothing queued, nothing waiting to leave the transmitter. */
 bool llp_tx_quiet(const struct llp_engine *e);
 

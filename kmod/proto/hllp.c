@@ -21,22 +21,6 @@ static void update_state(struct llp_engine *e, struct llp_io *io)
 	llp_ev_state(e, io, state);
 }
 
-/* The block given to the transmitter last was handed out to its last byte. */
-static bool block_whole(const struct llp_engine *e)
-{
-	const struct llp_tx_state *t = &e->tx;
-
-	return t->tail_made && t->pos == t->head_len + t->text_out + t->tail_len;
-}
-
-/* All but the last CR is out, at least: EB alone is an end, too (decision D-4). */
-static bool block_ended(const struct llp_engine *e)
-{
-	const struct llp_tx_state *t = &e->tx;
-
-	return t->tail_made && t->pos + 1 >= t->head_len + t->text_out + t->tail_len;
-}
-
 static void start(struct llp_engine *e, struct llp_io *io, enum hllp_kind kind, u32 id, u32 len)
 {
 	struct llp_hllp *h = &e->u.h;
@@ -158,7 +142,7 @@ void hllp_transmitted(struct llp_engine *e, struct llp_io *io, bool whole)
 		cause = h->abort ? LLP_CAUSE_ABORTED : whole ? LLP_OK : LLP_CAUSE_NOREPLY;
 		h->abort = 0;
 		h->last = kind == HLLP_ANS ? HLLP_KEPT : HLLP_REQ;
-		outcome = whole ? LLP_OUT_TRANSMITTED : block_ended(e) ? LLP_OUT_UNKNOWN : LLP_OUT_NOT_SENT;
+		outcome = whole ? LLP_OUT_TRANSMITTED : llp_tx_ended(e) ? LLP_OUT_UNKNOWN : LLP_OUT_NOT_SENT;
 		if (kind == HLLP_ANS)
 			finish_reply(e, io, cause, outcome);
 		else
@@ -179,7 +163,7 @@ void hllp_transmitted(struct llp_engine *e, struct llp_io *io, bool whole)
 static void hllp_tx_empty(struct llp_engine *e, struct llp_io *io)
 {
 	if (e->u.h.cur)
-		hllp_transmitted(e, io, block_whole(e));
+		hllp_transmitted(e, io, llp_tx_whole(e));
 	hllp_try_start(e, io);
 }
 
@@ -316,7 +300,7 @@ static void hangup_request(struct llp_engine *e, struct llp_io *io, bool cut, bo
 	struct llp_hllp *h = &e->u.h;
 
 	if (cut) {
-		h->whole |= block_ended(e);
+		h->whole |= llp_tx_ended(e);
 		h->retry |= e->tx.pos != 0;
 	}
 	if (!again || h->abort || (h->retry && h->req_tries >= e->p.send_retries)) {
@@ -361,7 +345,7 @@ static void hllp_hangup(struct llp_engine *e, struct llp_io *io, bool final)
 	/* The message that it answers is forgotten; the peer will send it again. */
 	if (h->ans_id)
 		finish_reply(e, io, cur == HLLP_ANS && h->abort ? LLP_CAUSE_ABORTED : LLP_CAUSE_HANGUP,
-			     cur == HLLP_ANS && block_ended(e) ? LLP_OUT_UNKNOWN : LLP_OUT_NOT_SENT);
+			     cur == HLLP_ANS && llp_tx_ended(e) ? LLP_OUT_UNKNOWN : LLP_OUT_NOT_SENT);
 	if (cur == HLLP_ANS)
 		h->abort = 0;
 	if (h->id)

@@ -15,22 +15,6 @@ void mllp_set_state(struct llp_engine *e, struct llp_io *io, u8 state)
 	llp_ev_state(e, io, state);
 }
 
-/* The block given to the transmitter last was handed out to its last byte. */
-static bool block_whole(const struct llp_engine *e)
-{
-	const struct llp_tx_state *t = &e->tx;
-
-	return t->tail_made && t->pos == t->head_len + t->text_out + t->tail_len;
-}
-
-/* All but the last CR is out, at least: EB alone is an end, too, for many. */
-static bool block_ended(const struct llp_engine *e)
-{
-	const struct llp_tx_state *t = &e->tx;
-
-	return t->tail_made && t->pos + 1 >= t->head_len + t->text_out + t->tail_len;
-}
-
 static void send_block(struct llp_engine *e, struct llp_io *io)
 {
 	struct llp_mllp *m = &e->u.m;
@@ -224,11 +208,11 @@ static void r1_transmitted(struct llp_engine *e, struct llp_io *io)
 		llp_exch_rearm(e);
 		return;
 	}
-	if (!block_whole(e))
+	if (!llp_tx_whole(e))
 		cause = LLP_CAUSE_NOREPLY;
 	if (m->abort)
 		cause = LLP_CAUSE_ABORTED;
-	finish(e, io, cause, block_whole(e) ? LLP_OUT_TRANSMITTED : fate(e));
+	finish(e, io, cause, llp_tx_whole(e) ? LLP_OUT_TRANSMITTED : fate(e));
 }
 
 static void mllp_tx_empty(struct llp_engine *e, struct llp_io *io)
@@ -237,7 +221,7 @@ static void mllp_tx_empty(struct llp_engine *e, struct llp_io *io)
 
 	if (m->state != MLLP_S_SEND)
 		return;
-	m->whole |= block_ended(e);
+	m->whole |= llp_tx_ended(e);
 	if (!mllp_r2(e)) {
 		r1_transmitted(e, io);
 	} else if (m->early == MLLP_EARLY_ACK) {
@@ -428,7 +412,7 @@ static void source_hangup(struct llp_engine *e, struct llp_io *io, bool again)
 	llp_disarm(e, MLLP_T_SETTLE);
 	m->drain = 0;
 	if (m->state == MLLP_S_SEND)
-		m->whole |= block_ended(e);
+		m->whole |= llp_tx_ended(e);
 	if (!m->id) {
 		if (!again || mllp_r2(e) || e->exch.state != LLP_X_WAIT || e->exch.id != m->req_id)
 			return;

@@ -68,6 +68,21 @@ bool llp_tx_begun(const struct llp_engine *e)
 	return e->tx.active && e->tx.pos;
 }
 
+static u32 bytes_of_block(const struct llp_tx_state *t)
+{
+	return t->head_len + t->text_out + t->tail_len;
+}
+
+bool llp_tx_whole(const struct llp_engine *e)
+{
+	return e->tx.tail_made && e->tx.pos == bytes_of_block(&e->tx);
+}
+
+bool llp_tx_ended(const struct llp_engine *e)
+{
+	return e->tx.tail_made && e->tx.pos + 1 >= bytes_of_block(&e->tx);
+}
+
 bool llp_tx_pending(const struct llp_engine *e)
 {
 	return e->tx.active || e->tx.ctl_len;

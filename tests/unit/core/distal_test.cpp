@@ -27,12 +27,30 @@ class Distal : public Bench {
   }
 };
 
+// A client has asked, and the request is on the line.
+class Asked : public Distal {
+ protected:
+  void SetUp() override {
+    up();
+    client = call(kQuery);
+    r = request();
+    ASSERT_TRUE(r);
+  }
+  std::shared_ptr<Call> client;
+  std::shared_ptr<FakeOutgoing> r;
+};
+
+// The instrument has it as well; its reply is awaited.
+class Transferred : public Asked {
+ protected:
+  void SetUp() override {
+    Asked::SetUp();
+    if (r) r->transferred();
+  }
+};
+
 // shows: hllp/10/response
-TEST_F(Distal, RequestReplyAndVerdictInOrder) {
-  up();
-  const auto client = call(kQuery);
-  const auto r = request();
-  ASSERT_TRUE(r);
+TEST_F(Asked, RequestReplyAndVerdictInOrder) {
   EXPECT_EQ(r->text, kQuery);
   EXPECT_EQ(r->expect, LLP_EXPECT_REPLY);
   r->transferred();
@@ -69,12 +87,7 @@ TEST_F(Distal, TheReplyIsAcceptedOnlyWhenTheClientHasIt) {
   EXPECT_EQ(n().distal_ok, 0U);
 }
 
-TEST_F(Distal, AClientThatWentMeanwhileGetsNoReplyAccepted) {
-  up();
-  const auto client = call(kQuery);
-  const auto r = request();
-  ASSERT_TRUE(r);
-  r->transferred();
+TEST_F(Transferred, AClientThatWentMeanwhileGetsNoReplyAccepted) {
   const auto id = line->reply(*r, kResult);
   client->transaction->abort();
   // Either it is seen first, or writing to it fails.
@@ -85,11 +98,7 @@ TEST_F(Distal, AClientThatWentMeanwhileGetsNoReplyAccepted) {
 }
 
 // shows: hllp/10/client-can illp/9/client
-TEST_F(Distal, AClientThatGoesWhileTheRequestIsOnTheLineTakesItBack) {
-  up();
-  const auto client = call(kQuery);
-  const auto r = request();
-  ASSERT_TRUE(r);
+TEST_F(Asked, AClientThatGoesWhileTheRequestIsOnTheLineTakesItBack) {
   r->grant();
   client->transaction->abort();
   ASSERT_TRUE(until([&] { return r->aborted; }));
@@ -210,12 +219,7 @@ TEST_F(Distal, FailuresOfTheLineAreCancelledWithTheirCause) {
 }
 
 // shows: hllp/10/failed mllp/5/reply illp/9/timeout
-TEST_F(Distal, NoReplyInTimeIsCancelled) {
-  up();
-  const auto client = call(kQuery);
-  const auto r = request();
-  ASSERT_TRUE(r);
-  r->transferred();
+TEST_F(Transferred, NoReplyInTimeIsCancelled) {
   r->end(Errc::timeout, "no reply in time");
   ASSERT_TRUE(done(client));
   EXPECT_EQ(client->failure(), Outcome::cancelled);
@@ -279,12 +283,7 @@ TEST_F(Distal, ExpectOptionalTakesAReplyOrNone) {
 
 // ---- acknowledging the instrument's reply ----
 
-TEST_F(Distal, AVerdictThatCameTooLateIsGivenAgainToTheRepeat) {
-  up();
-  const auto client = call(kQuery);
-  const auto r = request();
-  ASSERT_TRUE(r);
-  r->transferred();
+TEST_F(Transferred, AVerdictThatCameTooLateIsGivenAgainToTheRepeat) {
   line->settle = LLP_GONE;
   line->reply(*r, kResult);
   ASSERT_TRUE(done(client));
@@ -297,12 +296,7 @@ TEST_F(Distal, AVerdictThatCameTooLateIsGivenAgainToTheRepeat) {
   EXPECT_TRUE(until([&] { return n().distal_ok == 1; }));
 }
 
-TEST_F(Distal, ARepeatOfTheReplyAfterItsExchangeIsNoDeadLetter) {
-  up();
-  const auto client = call(kQuery);
-  const auto r = request();
-  ASSERT_TRUE(r);
-  r->transferred();
+TEST_F(Transferred, ARepeatOfTheReplyAfterItsExchangeIsNoDeadLetter) {
   line->settle = LLP_LATE;
   const auto id = line->reply(*r, kResult);
   ASSERT_TRUE(done(client));
@@ -318,12 +312,7 @@ TEST_F(Distal, ARepeatOfTheReplyAfterItsExchangeIsNoDeadLetter) {
   EXPECT_EQ(n().answered_again, 1U);
 }
 
-TEST_F(Distal, ALateVerdictThatIsAcknowledgedEndsTheTransaction) {
-  up();
-  const auto client = call(kQuery);
-  const auto r = request();
-  ASSERT_TRUE(r);
-  r->transferred();
+TEST_F(Transferred, ALateVerdictThatIsAcknowledgedEndsTheTransaction) {
   line->settle = LLP_LATE;
   const auto id = line->reply(*r, kResult);
   ASSERT_TRUE(done(client));
