@@ -79,6 +79,18 @@ void llp_flow_clear(struct llp_line *l)
 	l->flow_id = 0;
 }
 
+/* The line went down: nobody wants a verdict on what waits to be read. */
+void llp_flow_down(struct llp_line *l)
+{
+	struct llp_chunk *c;
+
+	list_for_each_entry(c, &l->chunks, node)
+		c->undecided = false;
+	if (l->chunk_taken)
+		l->chunk_taken->undecided = false;
+	l->flow_hand = 0;
+}
+
 bool llp_flow_room(const struct llp_line *l)
 {
 	return !l->flow || l->chunk_bytes < l->max_bytes;

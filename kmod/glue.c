@@ -168,6 +168,7 @@ void llp_glue_begin(struct llp_line *l)
 /* A station at rest, with the line's present protocol and parameters. */
 void llp_glue_reset(struct llp_line *l)
 {
+	u32 next_id = l->engine.rx.next_id;
 	u32 i;
 
 	for (i = 0; i < LLP_C__N; i++)
@@ -179,6 +180,8 @@ void llp_glue_reset(struct llp_line *l)
 	l->check = LLP_NEVER;
 	l->io.now = llp_glue_now();
 	llp_engine_init(&l->engine, l->protocol, &l->params, l->io.now);
+	/* What was received before may still wait: no message has its id again. */
+	l->engine.rx.next_id = next_id;
 	rx_shrink(l);
 }
 

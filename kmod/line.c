@@ -94,6 +94,7 @@ int llp_line_down(struct llp_line *l)
 		llp_recv_ended(l, &l->end);
 	}
 	l->up = false;
+	llp_recv_down(l);
 	llp_send_fail_queued(l);
 	llp_xmit_drop(l);
 	llp_line_event(l, LLP_LINE_DOWN);

@@ -262,6 +262,7 @@ void llp_xmit_drop(struct llp_line *l);
 u32 llp_recv_ready(const struct llp_line *l);
 void llp_recv_ended(struct llp_line *l, const struct llp_event *ev);
 void llp_recv_cancelled(struct llp_line *l, const struct llp_event *ev);
+void llp_recv_down(struct llp_line *l);
 int llp_recv_role(struct llp_file *f);
 struct llp_in *llp_recv_next(struct llp_file *f);
 void llp_recv_take(struct llp_file *f, struct llp_in *m);
@@ -307,6 +308,7 @@ void llp_flow_event(struct llp_line *l, const struct llp_event *ev);
 void llp_flow_ended(struct llp_line *l, const struct llp_event *ev);
 ssize_t llp_flow_read(struct llp_file *f, char __user *buf, size_t size, bool nonblock);
 void llp_flow_clear(struct llp_line *l);
+void llp_flow_down(struct llp_line *l);
 u32 llp_flow_next(struct llp_line *l);
 
 /* stats.c: counters and times */

@@ -218,6 +218,33 @@ void llp_recv_cancelled(struct llp_line *l, const struct llp_event *ev)
 	l->changed = true;
 }
 
+static void decided(struct list_head *queue)
+{
+	struct llp_in *m;
+
+	list_for_each_entry(m, queue, node) {
+		m->undecided = false;
+		m->pending = false;
+	}
+}
+
+/*
+ * The line went down. What the engine did not cancel stays for its reader, and
+ * nobody wants a verdict on it: the engine that comes next knows nothing of it.
+ */
+void llp_recv_down(struct llp_line *l)
+{
+	struct llp_file *f;
+
+	decided(&l->in);
+	list_for_each_entry(f, &l->files, node) {
+		decided(&f->replies);
+		if (f->taken)
+			f->taken->undecided = false;
+	}
+	llp_flow_down(l);
+}
+
 /* ---- reading ---- */
 
 /**

@@ -383,4 +383,24 @@ TEST(mllp_1_says_nothing_either_way) {
   station_end(&s);
 }
 
+// What nobody wants a verdict on is read after the line was set up anew; and it is not taken for what came since.
+TEST(what_waits_outlives_a_line_that_goes_down) {
+  struct station s;
+  ASSERT_TRUE(station_begin(&s, LLP_PROTOCOL_MLLP, NULL)) { TH_LOG("%s", strerror(errno)); }
+  ASSERT_EQ(0, file_set(s.line, LLP_IOC_RECEIVE, 1));
+  ASSERT_EQ(0, fcntl(s.line, F_SETFL, O_NONBLOCK));
+  ASSERT_TRUE(mllp_says(s.wire, "old one") && mllp_says(s.wire, "old two"));
+  ASSERT_TRUE(EVENTUALLY(line_info(s.line).messages == 2));
+  ASSERT_EQ(0, ioctl(s.line, LLP_IOC_DOWN));
+  ASSERT_EQ(0, line_up(s.line, LLP_PROTOCOL_X328, NULL));
+  ASSERT_TRUE(x328_offers(s.wire, "new"));
+  ASSERT_TRUE(EVENTUALLY(line_info(s.line).messages == 3));
+  EXPECT_TRUE(reads(s.line, "old one"));
+  EXPECT_TRUE(reads(s.line, "old two"));
+  EXPECT_TRUE(silent(s.wire));
+  EXPECT_TRUE(reads(s.line, "new"));
+  EXPECT_TRUE(x328_accepted(s.wire));
+  station_end(&s);
+}
+
 TEST_HARNESS_MAIN
