@@ -367,6 +367,7 @@ asio::awaitable<void> Host::reload_now(Host& host) {
 void Host::apply(config::DaemonConfig config) {
   options_.on_failure = config.on_failure;
   options_.retry_interval = config.retry_interval;
+  for (const std::string& notice : config.notices) log_.warning("{}", notice);
   std::map<std::string, core::LineConfig*> wanted;
   for (core::LineConfig& line : config.lines) wanted.emplace(line.name, &line);
   std::size_t changed = 0;
@@ -384,6 +385,8 @@ void Host::apply(config::DaemonConfig config) {
     core::LineConfig& line = *found->second;
     wanted.erase(found);
     if (config::fingerprint(line) == config::fingerprint(slot->config)) {
+      // The files' names are as before; what is in them counts from now on.
+      if (line.security && slot->config.security) slot->config.security->renew(*line.security);
       ++kept;
       continue;
     }

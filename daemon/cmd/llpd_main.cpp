@@ -19,6 +19,7 @@
 #include "cmd/programs.hpp"
 #include "cmd/service_manager.hpp"
 #include "cmd/setup.hpp"
+#include "cmd/tls_files.hpp"
 #include "config/state_dir.hpp"
 #include "control/control_server.hpp"
 #include "control/metrics_server.hpp"
@@ -66,6 +67,9 @@ Loaded load(const DaemonInvocation& invocation) {
   if (failed) return std::unexpected(std::move(*failed));
   auto parsed = config::parse_config(sources, invocation.scale);
   if (!parsed) return std::unexpected(Unloaded{std::move(parsed.error())});
+  auto secured = load_tls(parsed->lines);
+  if (!secured.errors.empty()) return std::unexpected(Unloaded{std::move(secured.errors)});
+  parsed->notices = std::move(secured.notices);
   return std::move(*parsed);
 }
 
@@ -117,6 +121,7 @@ Reloaded reload(const DaemonInvocation& invocation, const std::filesystem::path&
   if (invocation.runtime_dir.empty() && read->runtime_dir != first.runtime_dir) fixed("runtime_dir");
   if (!invocation.pid_file && read->pid_file != first.pid_file) fixed("pid_file");
   if (read->metrics != first.metrics) fixed("metrics");
+  if (read->metrics_allow.text() != first.metrics_allow.text()) fixed("metrics_allow");
   if (read->state_dir != first.state_dir) fixed("state_dir");
   if (!errors.empty()) return std::unexpected(std::move(errors));
   place(*read, directory);
@@ -150,6 +155,7 @@ int serve(const DaemonInvocation& invocation, config::DaemonConfig config) {
     return exit_status(error);
   };
   const Logger log(sink(invocation.debug), invocation.debug > 0 ? LogLevel::debug : LogLevel::notice);
+  for (const std::string& notice : config.notices) log.warning("{}", notice);
   const auto pool = std::make_shared<WorkerPool>();
   const auto directory =
       runtime_dir(invocation.runtime_dir.empty() ? config.runtime_dir : invocation.runtime_dir);
@@ -200,7 +206,7 @@ int serve(const DaemonInvocation& invocation, config::DaemonConfig config) {
   services = &all;
   if (auto up = all.control.listen(*directory / control::kSocketName); !up) return failed(up.error());
   if (config.metrics) {
-    if (auto up = all.metrics.listen(*config.metrics); !up) return failed(up.error());
+    if (auto up = all.metrics.listen(*config.metrics, config.metrics_allow); !up) return failed(up.error());
   }
   return host.run();
 }

@@ -17,6 +17,7 @@
 #include "cmd/pid_file.hpp"
 #include "cmd/programs.hpp"
 #include "cmd/setup.hpp"
+#include "cmd/tls_files.hpp"
 #include "config/addresses.hpp"
 #include "config/line_draft.hpp"
 #include "config/state_dir.hpp"
@@ -111,6 +112,7 @@ class Driver {
       const auto state = config::default_state_dir(config::current_state_environment());
       if (!state.empty()) line.journal.state_dir = (state / line.name).native();
     }
+    if (auto secured = secure(line); !secured) return secured;
     auto checked = check_addresses(invocation_.line, *pool_, kNamePatience, log_);
     if (!checked) return checked;
     std::filesystem::path file = invocation_.pid_file.value_or("");
@@ -119,6 +121,15 @@ class Driver {
     auto taken = PidFile::take(file, ::getpid());
     if (!taken) return std::unexpected(std::move(taken.error()));
     pid_file_ = std::move(*taken);
+    return {};
+  }
+
+  Result<void> secure(core::LineConfig& line) {
+    std::vector<core::LineConfig> lines{line};
+    auto loaded = load_tls(lines);
+    if (!loaded.errors.empty()) return std::unexpected(std::move(loaded.errors.front()));
+    for (const std::string& notice : loaded.notices) log_.warning("{}", notice);
+    line.security = lines.front().security;
     return {};
   }
 

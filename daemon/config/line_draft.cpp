@@ -35,6 +35,38 @@ void scale_line(core::LineConfig& config, Scale scale) {
   scale_time(config.stream.stable_after, scale);
 }
 
+// Each certificate with its key, none without being used, none of what is used
+// missing; and no connection in the clear because TLS cannot be on it.
+std::vector<std::string> tls_problems(const core::LineConfig& config, bool chosen) {
+  std::vector<std::string> problems;
+  const core::TlsConfig& tls = config.tls;
+  const bool described = !tls.certificate.empty() || !tls.key.empty() || !tls.authorities.empty();
+  const auto is_local = [](const illp::Endpoint& e) { return std::holds_alternative<illp::UnixEndpoint>(e); };
+  if (described && !chosen) problems.emplace_back("TLS is described, and not what for: tls_for is missing");
+  if (tls.certificate.empty() != tls.key.empty()) {
+    problems.emplace_back("tls_certificate and tls_key go together, and one of them is missing");
+  }
+  if (tls.for_to() && !config.to.empty()) {
+    if (tls.authorities.empty()) problems.emplace_back("TLS with applications at to needs tls_authorities");
+    if (std::ranges::any_of(config.to, is_local) ||
+        (config.duplicates_to && is_local(*config.duplicates_to))) {
+      problems.emplace_back("TLS is for TCP: with applications at unix: sockets it cannot be");
+    }
+  }
+  if (tls.for_dist() && config.dist) {
+    if (tls.certificate.empty()) problems.emplace_back("TLS at dist needs tls_certificate and tls_key");
+    if (tls.authorities.empty() && tls.clients == core::TlsClients::required) {
+      problems.emplace_back("TLS at dist needs tls_authorities, unless tls_clients is any");
+    }
+    if (is_local(*config.dist))
+      problems.emplace_back("TLS is for TCP: at a unix: socket as dist it cannot be");
+    if (tls.clients == core::TlsClients::any && !tls.names.empty()) {
+      problems.emplace_back("tls_names asks for names of clients that need no certificate (tls_clients)");
+    }
+  }
+  return problems;
+}
+
 }  // namespace
 
 std::expected<core::LineConfig, std::vector<Error>> resolve(const LineDraft& draft) {
@@ -74,6 +106,7 @@ std::expected<core::LineConfig, std::vector<Error>> resolve(const LineDraft& dra
   for (const Setting& s : draft.options) {
     if (const LineOption* option = find_line_option(s.name)) {
       note(s.where, option->set(config, s.value));
+      if (option->name.starts_with("tls_")) config.tls.where[option->name] = s.where;
     } else {
       std::vector<std::string> names;
       for (const LineOption& o : line_options()) names.push_back(o.name);
@@ -90,6 +123,9 @@ std::expected<core::LineConfig, std::vector<Error>> resolve(const LineDraft& dra
   if (errors.empty()) {
     if (const char* problem = llp_params_check(&config.params, config.protocol)) wrong(draft.where, problem);
     note(draft.where, config.illp.validate());
+    for (std::string& problem : tls_problems(config, config.tls.where.contains("tls_for"))) {
+      wrong(draft.where, std::move(problem));
+    }
     if (config.commit == core::CommitPoint::spooled && config.spool.dir.empty()) {
       wrong(draft.where, "commit is 'spooled' and there is no spool: its directory (spool_dir) is missing");
     }

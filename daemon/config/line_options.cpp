@@ -145,6 +145,96 @@ LineOption path(std::string name, std::string value, std::string allowed, std::s
   return option;
 }
 
+// Networks that may call, in one place or in several.
+LineOption allow(std::string name, std::string help, std::function<void(LineConfig&, const AllowList&)> put,
+                 std::function<const AllowList&(const LineConfig&)> read) {
+  LineOption option{std::move(name),
+                    "NETWORK,...",
+                    "addresses and networks, such as 192.0.2.0/24 and 2001:db8::/32, or any",
+                    std::move(help),
+                    {},
+                    {},
+                    {},
+                    true};
+  option.set = [put = std::move(put)](LineConfig& config, std::string_view text) -> Result<void> {
+    const auto list = AllowList::parse(text);
+    if (!list) return std::unexpected(list.error());
+    put(config, *list);
+    return {};
+  };
+  option.get = [read = std::move(read)](const LineConfig& config) { return read(config).text(); };
+  return option;
+}
+
+LineOption text(std::string name, std::string value, std::string allowed, std::string help, bool list,
+                std::function<std::string&(LineConfig&)> field) {
+  LineOption option{std::move(name), std::move(value), std::move(allowed), std::move(help), {}, {}, {}, list};
+  option.set = [field, list](LineConfig& config, std::string_view text) -> Result<void> {
+    const bool good = std::ranges::all_of(text, [list](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+             c == '-' || c == '_' || c == ':' || c == '*' || (list && c == ',');
+    });
+    if (!good) return fail(Errc::invalid, quote(text) + " is not a name");
+    field(config) = text;
+    return {};
+  };
+  option.get = [field](LineConfig config) { return field(config); };
+  return option;
+}
+
+// TLS. In a file, tls = { certificate = ... } is the same as tls_certificate.
+void tls_options(std::vector<LineOption>& t) {
+  const auto file = [&t](std::string name, std::string help, std::function<std::string&(LineConfig&)> field) {
+    t.push_back(
+        path(std::move(name), "FILE", "an absolute path, or nothing", std::move(help), std::move(field)));
+  };
+  t.push_back(choice("tls_for", FIELD(tls.use), "none|to|dist|both",
+                     "which connections over TCP are secured with TLS 1.3: those with applications that are "
+                     "called (to), with those that call (dist), or both"));
+  file("tls_certificate", "PEM file of the own certificate, followed by those that lead to its authority",
+       [](LineConfig& config) -> std::string& { return config.tls.certificate; });
+  file("tls_key", "PEM file of its private key, which others must not be able to read",
+       [](LineConfig& config) -> std::string& { return config.tls.key; });
+  file("tls_authorities", "PEM file of the authorities that sign the other ends' certificates",
+       [](LineConfig& config) -> std::string& { return config.tls.authorities; });
+  file("tls_revoked", "PEM file of their lists of revoked certificates; nothing: none are asked for",
+       [](LineConfig& config) -> std::string& { return config.tls.revoked; });
+  t.push_back(
+      choice("tls_clients", FIELD(tls.clients), "required|any",
+             "whether a client at dist must have a certificate of the authorities, or may be anybody"));
+  t.push_back(text("tls_names", "NAME,...", "host names",
+                   "a client's certificate must have one of these names; "
+                   "nothing: any certificate of the authorities will do",
+                   true, [](LineConfig& config) -> std::string& { return config.tls.names; }));
+  t.push_back(
+      text("tls_server_name", "NAME", "a host name or an address",
+           "what the certificate of an application at to must name, instead of the host written there", false,
+           [](LineConfig& config) -> std::string& { return config.tls.server_name; }));
+}
+
+// Who may call, and how much of it.
+void caller_options(std::vector<LineOption>& t) {
+  t.push_back(allow(
+      "allow", "who may connect over TCP, to dist and to a line that listens; others are closed unheard",
+      [](LineConfig& config, const AllowList& list) { config.dist_allow = config.stream.allow = list; },
+      [](const LineConfig& config) -> const AllowList& { return config.dist_allow; }));
+  t.push_back(allow(
+      "dist_allow", "the same for dist alone",
+      [](LineConfig& config, const AllowList& list) { config.dist_allow = list; },
+      [](const LineConfig& config) -> const AllowList& { return config.dist_allow; }));
+  t.push_back(allow(
+      "port_allow", "the same for the line alone",
+      [](LineConfig& config, const AllowList& list) { config.stream.allow = list; },
+      [](const LineConfig& config) -> const AllowList& { return config.stream.allow; }));
+  t.push_back(number("max_per_address", FIELD(max_per_address), 0, 10000,
+                     "connections at dist at once from one address, or from one IPv6 network of 64 bits; 0: "
+                     "as many as max_connections"));
+  t.push_back(size("max_request_bytes", FIELD(max_request_bytes), 1 << 10, kMemoryMax,
+                   "bytes of all requests in hand at dist, together"));
+  t.push_back(time("request_timeout", FIELD(request_timeout), milliseconds(1), hours(24), Scaled::yes,
+                   "a request at dist takes so long to arrive as a whole"));
+}
+
 // deliver, drop, or where else it goes.
 LineOption on_duplicate() {
   LineOption option{"on_duplicate",
@@ -263,6 +353,8 @@ std::vector<LineOption> make_table() {
              "whether urgent data is sent to applications; none: restart and cancel are both a reset"));
 
   t.push_back(number("max_connections", FIELD(max_connections), 1, 10000, "connections at dist at once"));
+  caller_options(t);
+  tls_options(t);
   t.push_back(number("max_queue", FIELD(max_queue), 1, 100000, "requests that wait for the line"));
   t.push_back(time("queue_timeout", FIELD(queue_timeout), ms1, day, Scaled::yes,
                    "a request waits so long for the line"));

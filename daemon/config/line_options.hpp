@@ -23,6 +23,7 @@ struct LineOption {
   std::function<Result<void>(core::LineConfig&, std::string_view)> set;
   std::function<std::string(const core::LineConfig&)> get;
   std::function<void(core::LineConfig&, Scale)> scale;  // empty: --time-scale leaves it alone
+  bool list = false;  // a file may give an array, whose elements are joined by commas
 };
 
 [[nodiscard]] std::span<const LineOption> line_options();

@@ -139,6 +139,21 @@ class Reader {
     if (array->empty()) error(at(node, key), "is empty");
   }
 
+  // One value, or an array of them, each checked by itself, joined by commas.
+  template <class Parser>
+  std::optional<std::string> list(const toml::node& node, const std::string& key, Parser parser) {
+    std::string all;
+    each(node, key, [&](const toml::node& item) {
+      const auto value = parsed(item, key, [&parser](std::string_view t) -> Result<std::string> {
+        if (auto sound = parser(t); !sound) return std::unexpected(std::move(sound.error()));
+        return std::string(t);
+      });
+      if (value) all += (all.empty() ? "" : ",") + *value;
+    });
+    if (all.empty()) return std::nullopt;
+    return all;
+  }
+
   void top(const toml::table& root) {
     // Defaults come first, wherever they stand.
     LineDraft defaults;
@@ -183,6 +198,9 @@ class Reader {
       if (choice) config_.on_failure = static_cast<OnFailure>(*choice);
     } else if (key == "metrics") {
       if (auto address = parsed(node, key, parse_dist)) config_.metrics = std::move(*address);
+    } else if (key == "metrics_allow") {
+      const auto all = list(node, key, AllowList::parse);
+      if (auto allow = AllowList::parse(all.value_or("any"))) config_.metrics_allow = std::move(*allow);
     } else if (key == "retry_interval") {
       const auto time = parsed(node, key, [](std::string_view t) {
         return parse_duration(t, std::chrono::milliseconds(100), std::chrono::hours(24));
@@ -244,7 +262,9 @@ class Reader {
                 bool defaults) {
     const std::string where = place + "." + std::string(key);
     if (key == "params") return parameters(draft, where, node);
-    if (key == "spool") return spool(draft, where, node);
+    if (key == "spool")
+      return group(draft, where, node, "spool_", "a spool", "{ dir = \"/var/lib/llp/spool\" }");
+    if (key == "tls") return tls(draft, where, node);
     if (key == "peer") {
       return each(node, where, [&](const toml::node& item) {
         if (auto value = text(item, where)) draft.peers.push_back({at(item, where), "", std::move(*value)});
@@ -279,36 +299,53 @@ class Reader {
     }
     // Names are written as they are in the manual, with underscores.
     const LineOption* option = find_line_option(key);
-    if (option != nullptr && option->name == key) {
-      if (auto value = text(node, where)) draft.options.push_back({at(node, where), option->name, *value});
-      return;
-    }
+    if (option != nullptr && option->name == key) return option_value(draft, where, node, *option);
     if (defaults && (key == "port" || key == "dist" || key == "name")) {
       return error(at(node, where), "belongs to one line, not to the defaults");
     }
     error(at(node, where), "there is no such key" + did_you_mean(key, line_keys()));
   }
 
-  // The options spool_..., without their common beginning.
-  void spool(LineDraft& draft, const std::string& where, const toml::node& node) {
+  // A value of an option, or several where it takes them.
+  void option_value(LineDraft& draft, const std::string& where, const toml::node& node,
+                    const LineOption& option) {
+    const auto check = [&option](std::string_view t) {
+      core::LineConfig trial;
+      return option.set(trial, t);
+    };
+    auto value = option.list ? list(node, where, check) : text(node, where);
+    if (value) draft.options.push_back({at(node, where), option.name, std::move(*value)});
+  }
+
+  // Options without their common beginning.
+  void group(LineDraft& draft, const std::string& where, const toml::node& node, std::string_view prefix,
+             std::string_view what, std::string_view example) {
     const auto* table = node.as_table();
-    if (table == nullptr)
-      return error(at(node, where), "must be a table, such as { dir = \"/var/lib/llp/spool\" }");
+    if (table == nullptr) return error(at(node, where), fmt::format("must be a table, such as {}", example));
     for (const auto& [k, value] : *table) {
       const std::string name = fmt::format("{}.{}", where, k.str());
-      const LineOption* option = find_line_option("spool_" + std::string(k.str()));
-      if (option != nullptr && option->name == "spool_" + std::string(k.str())) {
-        if (auto t = text(value, name))
-          draft.options.push_back({at(value, name), option->name, std::move(*t)});
+      const std::string whole = std::string(prefix) + std::string(k.str());
+      const LineOption* option = find_line_option(whole);
+      if (option != nullptr && option->name == whole) {
+        option_value(draft, name, value, *option);
         continue;
       }
       std::vector<std::string> names;
       for (const LineOption& o : line_options()) {
-        if (o.name.starts_with("spool_")) names.push_back(o.name.substr(6));
+        if (o.name.starts_with(prefix)) names.push_back(o.name.substr(prefix.size()));
       }
-      error(at(value, name), fmt::format("there is no such key; a spool has {}{}", one_of(names),
+      error(at(value, name), fmt::format("there is no such key; {} has {}{}", what, one_of(names),
                                          did_you_mean(k.str(), names)));
     }
+  }
+
+  // Whoever describes certificates means them to be used.
+  void tls(LineDraft& draft, const std::string& where, const toml::node& node) {
+    if (const auto* table = node.as_table(); table != nullptr && table->get("for") == nullptr) {
+      draft.options.push_back({at(node, where), "tls_for", "both"});
+    }
+    group(draft, where, node, "tls_", "tls",
+          "{ certificate = \"...\", key = \"...\", authorities = \"...\" }");
   }
 
   void parameters(LineDraft& draft, const std::string& where, const toml::node& node) {
@@ -336,15 +373,15 @@ class Reader {
 }  // namespace
 
 std::vector<std::string> line_keys() {
-  std::vector<std::string> keys{"dist", "name",     "one_shot",      "params", "peer",
-                                "port", "protocol", "serve_at_once", "spool",  "to"};
+  std::vector<std::string> keys{"dist",     "name",          "one_shot", "params", "peer", "port",
+                                "protocol", "serve_at_once", "spool",    "tls",    "to"};
   keys.insert(keys.end(), kShortcuts.begin(), kShortcuts.end());
   for (const LineOption& option : line_options()) keys.push_back(option.name);
   return keys;
 }
 
 std::vector<std::string> global_keys() {
-  return {"defaults", "line",           "lock_dir",    "metrics",   "on_failure",
+  return {"defaults", "line",           "lock_dir",    "metrics",   "metrics_allow", "on_failure",
           "pid_file", "retry_interval", "runtime_dir", "state_dir", "time_scale"};
 }
 

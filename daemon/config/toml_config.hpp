@@ -29,7 +29,9 @@ struct DaemonConfig {
   OnFailure on_failure = OnFailure::retry;
   Duration retry_interval = std::chrono::seconds(30);
   std::optional<illp::Endpoint> metrics;  // where they are read; nothing: nowhere
-  std::vector<core::LineConfig> lines;    // scaled; runtime_dir and pool not set
+  AllowList metrics_allow;                // by whom, over TCP
+  std::vector<core::LineConfig> lines;    // scaled; runtime_dir, pool and security not set
+  std::vector<std::string> notices;       // for the log when it is applied
 };
 
 // One file's text, for errors and tests.

@@ -11,6 +11,7 @@
 #include <asio/write.hpp>
 #include <chrono>
 #include <cstddef>
+#include <iterator>
 #include <string_view>
 #include <utility>
 
@@ -32,7 +33,8 @@ std::string answer(std::string_view status, std::string_view type, std::string_v
                      status, type, body.size(), head_only ? std::string_view() : body);
 }
 
-std::string respond(std::string_view head, const LineHost& host, std::string_view version) {
+std::string respond(std::string_view head, const LineHost& host, std::string_view version,
+                    std::uint64_t refused) {
   constexpr std::string_view kText = "text/plain; charset=utf-8";
   const std::string_view request = head.substr(0, head.find("\r\n"));
   const std::size_t first = request.find(' ');
@@ -46,8 +48,12 @@ std::string respond(std::string_view head, const LineHost& host, std::string_vie
   const bool head_only = method == "HEAD";
   if (!head_only && method != "GET") return answer("405 Method Not Allowed", kText, "GET only\n", false);
   if (path != "/metrics") return answer("404 Not Found", kText, "look at /metrics\n", head_only);
-  return answer("200 OK", "text/plain; version=0.0.4; charset=utf-8", metrics_report(host, version),
-                head_only);
+  std::string report = metrics_report(host, version);
+  fmt::format_to(std::back_inserter(report),
+                 "# HELP llp_metrics_refused_total connections to this server that metrics_allow does not "
+                 "have\n# TYPE llp_metrics_refused_total counter\nllp_metrics_refused_total {}\n",
+                 refused);
+  return answer("200 OK", "text/plain; version=0.0.4; charset=utf-8", report, head_only);
 }
 
 }  // namespace
@@ -55,20 +61,24 @@ std::string respond(std::string_view head, const LineHost& host, std::string_vie
 struct MetricsServer::Shared {
   const LineHost& host;
   std::string version;
+  std::shared_ptr<const std::uint64_t> refused;  // connections to this server
 };
 
 MetricsServer::MetricsServer(const asio::any_io_executor& executor, const LineHost& host, std::string version,
                              const Logger& log)
-    : shared_(std::make_shared<const Shared>(Shared{host, std::move(version)})),
+    : shared_(std::make_shared<Shared>(Shared{host, std::move(version), {}})),
       server_(
           executor, kConnections,
           [shared = shared_](std::shared_ptr<Socket> socket) { return serve(shared, std::move(socket)); },
-          log.child("metrics")) {}
+          log.child("metrics")) {
+  shared_->refused = server_.refused();
+}
 
-Result<void> MetricsServer::listen(const illp::Endpoint& endpoint) { return server_.listen(endpoint, kMode); }
+Result<void> MetricsServer::listen(const illp::Endpoint& endpoint, AllowList allow) {
+  return server_.listen(endpoint, kMode, std::move(allow));
+}
 
-asio::awaitable<void> MetricsServer::serve(std::shared_ptr<const Shared> shared,
-                                           std::shared_ptr<Socket> socket) {
+asio::awaitable<void> MetricsServer::serve(std::shared_ptr<Shared> shared, std::shared_ptr<Socket> socket) {
   asio::steady_timer limit(socket->get_executor(), kTime);
   limit.async_wait([socket](const asio::error_code& error) {
     asio::error_code ignored;
@@ -81,7 +91,7 @@ asio::awaitable<void> MetricsServer::serve(std::shared_ptr<const Shared> shared,
     if (error || head.size() + size > kHeadMax) co_return;
     head.append(part.data(), size);
   }
-  const std::string text = respond(head, shared->host, shared->version);
+  const std::string text = respond(head, shared->host, shared->version, *shared->refused);
   const auto [error, size] = co_await asio::async_write(*socket, asio::buffer(text), kTuple);
   if (error) co_return;
   // The other end has read all when it closes; closing first could reset it.

@@ -19,14 +19,14 @@ class MetricsServer {
   MetricsServer(const asio::any_io_executor& executor, const LineHost& host, std::string version,
                 const Logger& log);
   // As StreamServer::listen(); a UNIX socket gets mode 0660.
-  [[nodiscard]] Result<void> listen(const illp::Endpoint& endpoint);
+  [[nodiscard]] Result<void> listen(const illp::Endpoint& endpoint, AllowList allow = {});
   [[nodiscard]] unsigned port() const noexcept { return server_.port(); }
   void stop() noexcept { server_.stop(); }
 
  private:
   struct Shared;
-  static asio::awaitable<void> serve(std::shared_ptr<const Shared> shared, std::shared_ptr<Socket> socket);
-  std::shared_ptr<const Shared> shared_;
+  static asio::awaitable<void> serve(std::shared_ptr<Shared> shared, std::shared_ptr<Socket> socket);
+  std::shared_ptr<Shared> shared_;
   StreamServer server_;
 };
 

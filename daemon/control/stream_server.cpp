@@ -18,6 +18,8 @@
 #include <utility>
 #include <variant>
 
+#include "base/log_limit.hpp"
+
 namespace llp::control {
 
 namespace {
@@ -92,6 +94,7 @@ struct StreamServer::Impl : std::enable_shared_from_this<Impl> {
         co_await listening->rest.async_wait(kTuple);
         continue;
       }
+      if (!self->allowed(*socket)) continue;
       if (self->open.size() >= self->max_connections) {
         self->log.warning("{} connections are open already: another one is refused", self->open.size());
         continue;
@@ -114,6 +117,22 @@ struct StreamServer::Impl : std::enable_shared_from_this<Impl> {
     }
   }
 
+  // The socket is armed: closing it is a reset.
+  bool allowed(Socket& socket) {
+    illp::Address peer;
+    peer.length = sizeof peer.storage;
+    // NOLINTNEXTLINE: the socket interface's own idiom
+    auto* storage = reinterpret_cast<sockaddr*>(&peer.storage);
+    // Who has gone already is nobody.
+    if (::getpeername(socket.native_handle(), storage, &peer.length) != 0) return allow.any();
+    if (allow.allows(peer.storage)) return true;
+    ++*refused;
+    if (const auto silent = refused_log.happened()) {
+      log.warning("{}: refused: metrics_allow does not have this address{}", peer.text(), and_more(*silent));
+    }
+    return false;
+  }
+
   void stop() noexcept {
     stopped = true;
     asio::error_code ignored;
@@ -132,6 +151,9 @@ struct StreamServer::Impl : std::enable_shared_from_this<Impl> {
   Logger log;
   std::vector<std::shared_ptr<Listening>> all;
   std::list<std::shared_ptr<Socket>> open;
+  AllowList allow;
+  LogLimit refused_log;
+  std::shared_ptr<std::uint64_t> refused = std::make_shared<std::uint64_t>(0);
   bool stopped = false;
 };
 
@@ -142,7 +164,8 @@ StreamServer::StreamServer(asio::any_io_executor executor, std::size_t max_conne
 
 StreamServer::~StreamServer() { stop(); }
 
-Result<void> StreamServer::listen(const illp::Endpoint& endpoint, unsigned mode) {
+Result<void> StreamServer::listen(const illp::Endpoint& endpoint, unsigned mode, AllowList allow) {
+  impl_->allow = std::move(allow);
   const illp::Options options;
   if (const auto* local = std::get_if<illp::UnixEndpoint>(&endpoint)) {
     auto socket = illp::ListenSocket::bind_local(local->path, mode, options, kBacklog);
@@ -166,6 +189,7 @@ unsigned StreamServer::port() const noexcept {
 }
 
 std::size_t StreamServer::connections() const noexcept { return impl_->open.size(); }
+std::shared_ptr<const std::uint64_t> StreamServer::refused() const noexcept { return impl_->refused; }
 void StreamServer::stop() noexcept { impl_->stop(); }
 
 }  // namespace llp::control

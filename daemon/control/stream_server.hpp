@@ -7,10 +7,12 @@
 #include <asio/basic_socket_acceptor.hpp>
 #include <asio/generic/stream_protocol.hpp>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <vector>
 
+#include "base/allow_list.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "illp/endpoint.hpp"
@@ -34,11 +36,14 @@ class StreamServer {
 
   // A UNIX socket's file gets `mode`. Errc::in_use, permission, not_found, ...
   // A host's name is looked up, which may block: for before the loop runs.
-  [[nodiscard]] Result<void> listen(const illp::Endpoint& endpoint, unsigned mode);
+  // Whoever is not in `allow` is closed before anything is read.
+  [[nodiscard]] Result<void> listen(const illp::Endpoint& endpoint, unsigned mode, AllowList allow = {});
 
   // The port that it listens on; 0 on a UNIX socket.
   [[nodiscard]] unsigned port() const noexcept;
   [[nodiscard]] std::size_t connections() const noexcept;
+  // Connections refused for their address, since start.
+  [[nodiscard]] std::shared_ptr<const std::uint64_t> refused() const noexcept;
 
   // Closes everything; handlers see errors.
   void stop() noexcept;

@@ -93,8 +93,9 @@ struct Context {
   std::function<void()> transaction_over;  // for lines that are left after each
   std::function<void(Error)> failed;
 
-  // Commit point `automatic` decided.
+  // Commit point `automatic` decided, applications secured.
   [[nodiscard]] static LineConfig resolved(LineConfig config) {
+    config.illp.security = config.tls.for_to() ? config.security : nullptr;
     if (config.commit != CommitPoint::automatic) return config;
     const bool acknowledges = config.protocol == LLP_PROTO_X328 ||
                               (config.protocol == LLP_PROTO_MLLP && config.params.release == 2);

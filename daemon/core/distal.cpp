@@ -38,7 +38,15 @@ asio::awaitable<void> refuse(std::shared_ptr<illp::ServerTransaction> client) {
 asio::awaitable<Result<void>> Distal::listen(std::weak_ptr<Distal> self) {
   illp::ServerOptions options;
   options.illp = c_.config.illp;
+  options.illp.security = c_.config.tls.for_dist() ? c_.config.security : nullptr;
   options.max_connections = c_.config.max_connections;
+  options.max_per_address = c_.config.max_per_address;
+  options.max_total_bytes = c_.config.max_request_bytes;
+  options.request_timeout = c_.config.request_timeout;
+  options.allow = c_.config.dist_allow;
+  options.on_refused = [self] {
+    if (const auto distal = self.lock()) ++distal->c_.counters.peers_refused;
+  };
   auto server = std::make_unique<illp::Server>(
       c_.executor, options,
       [self = std::move(self)](std::shared_ptr<illp::ServerTransaction> client) {

@@ -36,6 +36,10 @@ Result<void> check_config(const LineConfig& config) {
   if (config.commit == CommitPoint::spooled && config.spool.dir.empty()) {
     return fail(Errc::invalid, "commit=spooled needs a spool: a directory for it is missing (spool_dir)");
   }
+  // Never in the clear because a file was not read.
+  if (config.tls.use != TlsFor::none && !config.security) {
+    return fail(Errc::invalid, "TLS is asked for and its files were not read");
+  }
   if (config.dist && config.max_queue == 0) return fail(Errc::invalid, "max_queue must be at least 1");
   return config.illp.validate();
 }
@@ -105,7 +109,11 @@ struct LineService::Impl : std::enable_shared_from_this<Impl> {
                                       std::move(options), c.log);
       return {};
     }
-    auto stream = io::make_stream(c.executor, c.config.port, c.config.stream, c.log);
+    io::StreamOptions how = c.config.stream;
+    how.refused = [weak = weak_from_this()] {
+      if (const auto self = weak.lock()) ++self->c.counters.peers_refused;
+    };
+    auto stream = io::make_stream(c.executor, c.config.port, std::move(how), c.log);
     if (!stream) return std::unexpected(std::move(stream.error()));
     if (std::holds_alternative<io::Pty>(c.config.port)) slave_name = (*stream)->local_name();
     line::EngineLineOptions options;

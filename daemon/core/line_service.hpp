@@ -16,13 +16,16 @@
 #include <string>
 #include <vector>
 
+#include "base/allow_list.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "core/dead_letters.hpp"
 #include "core/line_counters.hpp"
 #include "core/store_config.hpp"
+#include "core/tls_config.hpp"
 #include "illp/endpoint.hpp"
 #include "illp/options.hpp"
+#include "illp/wire.hpp"
 #include "io/line_spec.hpp"
 #include "io/make_stream.hpp"
 #include "line/line.hpp"
@@ -67,10 +70,16 @@ struct LineConfig {
   CommitPoint commit = CommitPoint::automatic;
   Ready ready = Ready::always;
   Engine engine = Engine::automatic;  // serial ports; other lines have no choice
-  illp::Options illp;
-  std::size_t max_connections = 16;                                  // at dist
-  std::size_t max_queue = 64;                                        // requests that wait for the line
-  std::chrono::nanoseconds queue_timeout = std::chrono::minutes(5);  // a request waits so long at most
+  illp::Options illp;                 // `security` is set from the next two
+  TlsConfig tls;
+  std::shared_ptr<illp::Security> security;  // made of tls, for whoever of `to` and `dist` it says
+  std::size_t max_connections = 16;          // at dist
+  std::size_t max_per_address = 0;           // of these; 0: no bound
+  std::size_t max_request_bytes = std::size_t{256} << 20;               // of requests in hand, together
+  std::chrono::nanoseconds request_timeout = std::chrono::minutes(10);  // for a request to arrive as a whole
+  AllowList dist_allow;                                                 // the line's own port: stream.allow
+  std::size_t max_queue = 64;                                           // requests that wait for the line
+  std::chrono::nanoseconds queue_timeout = std::chrono::minutes(5);     // a request waits so long at most
   std::chrono::nanoseconds dup_window = std::chrono::minutes(10);
   std::size_t dup_entries = 1024;
   std::size_t dup_bytes = std::size_t{64} << 20;  // of replies kept for repeats

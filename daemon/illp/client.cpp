@@ -17,6 +17,7 @@
 
 #include "illp/check.hpp"
 #include "illp/net.hpp"
+#include "illp/wire.hpp"
 
 namespace llp::illp {
 
@@ -119,8 +120,16 @@ struct ClientTransaction::Impl {
   Result<void> open(const Address& address) {
     auto fd = open_socket(address, options);
     if (!fd) return std::unexpected(std::move(fd.error()));
+    std::unique_ptr<Wire> wire;
+    if (options.security && address.transport == Transport::tcp) {
+      const std::string& host = std::get<TcpEndpoint>(endpoint).host;
+      auto secured = options.security->called(fd->get(), host.empty() ? "localhost" : host);
+      if (!secured) return std::unexpected(std::move(secured.error()));
+      wire = std::move(*secured);
+    }
     try {
-      connection = std::make_unique<Connection>(executor, std::move(*fd), address.transport, address.text());
+      connection = std::make_unique<Connection>(executor, std::move(*fd), address.transport, address.text(),
+                                                std::move(wire));
     } catch (const std::system_error& e) {
       return fail(Errc::system, address.text() + ": " + e.what());
     }
@@ -154,7 +163,7 @@ struct ClientTransaction::Impl {
     if (address.transport == Transport::tcp && connected_to_itself(fd)) {
       co_return fail(Errc::refused, address.text() + ": cannot connect: nobody listens");
     }
-    co_return Result<void>{};
+    co_return co_await connection->open(deadline, options.drain_time);
   }
 
   asio::awaitable<Result<std::vector<Address>>> addresses() {
@@ -267,7 +276,7 @@ struct ClientTransaction::Impl {
   }
 
   asio::awaitable<ClientResult<void>> restart() {
-    if (!uses_urgent(connection->transport(), options)) {
+    if (!uses_urgent(*connection, options)) {
       connection->abort();
       co_return co_await connect();
     }
@@ -281,12 +290,14 @@ struct ClientTransaction::Impl {
     co_return ClientResult<void>{};
   }
 
-  ClientResult<void> finish() {
-    if (auto quiet = look_for_early_input(); !quiet) return quiet;
-    if (auto ended = connection->half_close(); !ended) return send_failed(std::move(ended.error()));
+  asio::awaitable<ClientResult<void>> finish() {
+    if (auto quiet = look_for_early_input(); !quiet) co_return quiet;
+    auto ended = co_await connection->end_sending(deadline_after(options.idle_timeout));
+    if (stage != Stage::sending) co_return aborted();
+    if (!ended) co_return send_failed(std::move(ended.error()));
     handed_over = true;
     stage = Stage::waiting;
-    return {};
+    co_return ClientResult<void>{};
   }
 
   asio::awaitable<ClientResult<Bytes>> reply(std::optional<Options::Duration> t_app) {
@@ -376,7 +387,7 @@ asio::awaitable<ClientResult<void>> ClientTransaction::restart() {
 asio::awaitable<ClientResult<void>> ClientTransaction::finish() {
   if (impl_->stage == Stage::done) co_return impl_->aborted();
   if (impl_->stage != Stage::sending) co_return impl_->misuse("finish");
-  co_return impl_->finish();
+  co_return co_await impl_->finish();
 }
 
 asio::awaitable<ClientResult<Bytes>> ClientTransaction::reply(std::optional<Options::Duration> t_app) {

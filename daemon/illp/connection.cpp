@@ -46,10 +46,66 @@ int send_urgent_now(int fd, Urgent byte, bool insist) noexcept {
   return 0;
 }
 
+asio::awaitable<short> at_once(short events) { co_return events; }
+
+// The socket itself.
+class PlainWire final : public Wire {
+ public:
+  explicit PlainWire(int fd) noexcept : fd_(fd) {}
+
+  Result<InputEvent> receive(std::span<std::uint8_t> buffer) override {
+    for (;;) {
+      // Asked after poll said that there is input, never before: what is
+      // readable now is either the mark itself or lies before it, and recv stops
+      // at a mark that arrives in between.
+      int at_mark = 0;
+      if (::ioctl(fd_, SIOCATMARK, &at_mark) != 0) at_mark = 0;
+      const ssize_t n = ::recv(fd_, buffer.data(), at_mark != 0 ? 1 : buffer.size(), MSG_DONTWAIT);
+      if (n < 0) {
+        const int err = errno;
+        if (would_block(err)) return fail(Errc::busy, "nothing to read");
+        return std::unexpected(Error{errc_of(err), errno_text(err), err});
+      }
+      if (n == 0) return InputEvent{Input::end, 0};
+      if (at_mark == 0) return InputEvent{Input::data, static_cast<std::size_t>(n)};
+      if (buffer[0] == static_cast<std::uint8_t>(Urgent::stx)) return InputEvent{Input::restart, 0};
+      if (buffer[0] == static_cast<std::uint8_t>(Urgent::can)) return InputEvent{Input::cancel, 0};
+      ++unknown_urgent_;  // dropped: neither data nor void of anything (D-2)
+    }
+  }
+
+  Result<std::size_t> send(std::span<const std::uint8_t> bytes) override {
+    const ssize_t n = ::send(fd_, bytes.data(), bytes.size(), kSendFlags);
+    if (n >= 0) return static_cast<std::size_t>(n);
+    const int err = errno;
+    if (would_block(err)) return std::size_t{0};
+    return std::unexpected(Error{errc_of(err), errno_text(err), err});
+  }
+
+  Result<void> end() override {
+    if (::shutdown(fd_, SHUT_WR) == 0) return {};
+    const int err = errno;
+    // The kernel's word for a connection that a reset has taken away.
+    if (err == ENOTCONN) return fail(Errc::reset, "connection reset by the peer");
+    return std::unexpected(Error{errc_of(err), errno_text(err), err});
+  }
+
+  bool plain() const noexcept override { return true; }
+  std::uint64_t unknown_urgent() const noexcept override { return unknown_urgent_; }
+
+ private:
+  int fd_;
+  std::uint64_t unknown_urgent_ = 0;
+};
+
 }  // namespace
 
-Connection::Connection(asio::any_io_executor executor, UniqueFd fd, Transport transport, std::string peer)
-    : pollable_(std::move(executor), std::move(fd)), transport_(transport), peer_(std::move(peer)) {
+Connection::Connection(asio::any_io_executor executor, UniqueFd fd, Transport transport, std::string peer,
+                       std::unique_ptr<Wire> wire)
+    : pollable_(std::move(executor), std::move(fd)),
+      wire_(wire ? std::move(wire) : std::make_unique<PlainWire>(pollable_.fd())),
+      transport_(transport),
+      peer_(std::move(peer)) {
   if (transport_ == Transport::tcp) (void)arm_socket(pollable_.fd());
   armed_ = true;
 }
@@ -58,13 +114,13 @@ Connection& Connection::operator=(Connection&& other) noexcept {
   if (this != &other) {
     abort();
     pollable_ = std::move(other.pollable_);
+    wire_ = std::move(other.wire_);
     transport_ = other.transport_;
     peer_ = std::move(other.peer_);
     armed_ = other.armed_;
     write_ended_ = other.write_ended_;
     read_ended_ = other.read_ended_;
     cancel_sent_ = other.cancel_sent_;
-    unknown_urgent_ = other.unknown_urgent_;
   }
   return *this;
 }
@@ -72,51 +128,37 @@ Connection& Connection::operator=(Connection&& other) noexcept {
 Connection::~Connection() { close(); }
 
 // What cannot be said of a living peer. A hang-up is regular once the own
-// direction has ended too.
+// direction has ended too; which on a secured connection is no FIN.
 bool Connection::dead(short revents) const noexcept {
-  return (revents & POLLERR) != 0 || ((revents & POLLHUP) != 0 && !write_ended_);
+  return (revents & POLLERR) != 0 || ((revents & POLLHUP) != 0 && !(write_ended_ && wire_->plain()));
 }
 
 std::unexpected<Error> Connection::ended_here() const {
   return fail(Errc::cancelled, peer_ + ": connection closed on this side");
 }
 
-Result<InputEvent> Connection::recv_step(std::span<std::uint8_t> buffer) {
-  const int fd = pollable_.fd();
-  for (;;) {
-    // Asked after poll said that there is input, never before: what is
-    // readable now is either the mark itself or lies before it, and recv stops
-    // at a mark that arrives in between.
-    int at_mark = 0;
-    if (::ioctl(fd, SIOCATMARK, &at_mark) != 0) at_mark = 0;
-    const ssize_t n = ::recv(fd, buffer.data(), at_mark != 0 ? 1 : buffer.size(), MSG_DONTWAIT);
-    if (n < 0) {
-      if (would_block(errno)) return fail(Errc::busy, peer_ + ": nothing to read");
-      return fail_errno(peer_);
-    }
-    if (n == 0) return InputEvent{Input::end, 0};
-    if (at_mark == 0) return InputEvent{Input::data, static_cast<std::size_t>(n)};
-    if (buffer[0] == static_cast<std::uint8_t>(Urgent::stx)) return InputEvent{Input::restart, 0};
-    if (buffer[0] == static_cast<std::uint8_t>(Urgent::can)) return InputEvent{Input::cancel, 0};
-    ++unknown_urgent_;  // dropped: neither data nor void of anything (D-2)
-  }
+Result<InputEvent> Connection::receive(std::span<std::uint8_t> buffer) {
+  auto event = wire_->receive(buffer);
+  if (!event) event.error().message.insert(0, peer_ + ": ");
+  return event;
 }
 
 Result<InputEvent> Connection::try_read(std::span<std::uint8_t> buffer) {
   if (!is_open()) return ended_here();
   const short revents = pollable_.poll_now(POLLIN | POLLRDHUP);
-  if (revents == 0) return fail(Errc::busy, peer_ + ": nothing to read");
+  if (revents == 0 && wire_->plain()) return fail(Errc::busy, peer_ + ": nothing to read");
   if (dead(revents)) {
-    // What is left counts for nothing, but a CAN! in it tells why.
+    // What is left counts for nothing, but a CAN! in it tells why, or an alert.
     for (;;) {
-      auto rest = recv_step(buffer);
+      auto rest = receive(buffer);
       if (rest && (rest->kind == Input::data || rest->kind == Input::restart)) continue;
       if (rest && rest->kind == Input::cancel) return rest;
       read_ended_ = true;
+      if (!rest && rest.error().code == Errc::reset && !wire_->plain()) return rest;
       return fail(Errc::reset, peer_ + ": connection reset by the peer");
     }
   }
-  auto event = recv_step(buffer);
+  auto event = receive(buffer);
   if (event && event->kind == Input::end) {
     read_ended_ = true;
     // A peer that died after its end, or (UNIX) in the middle: only poll tells.
@@ -133,11 +175,11 @@ asio::awaitable<Result<InputEvent>> Connection::read(std::span<std::uint8_t> buf
   for (;;) {
     auto event = try_read(buffer);
     if (event || event.error().code != Errc::busy) co_return event;
-    if (was_ready) {
+    if (was_ready && wire_->plain()) {
       const auto rest = std::min(deadline, deadline_after(kDisagreementRest));
       co_await pollable_.wait(0, rest);
     }
-    const short ready = co_await pollable_.wait(POLLIN, deadline);
+    const short ready = co_await wait(POLLIN, deadline);
     if (ready == 0) co_return fail(Errc::timeout, peer_ + ": nothing came in time");
     was_ready = true;
   }
@@ -145,10 +187,9 @@ asio::awaitable<Result<InputEvent>> Connection::read(std::span<std::uint8_t> buf
 
 Result<std::size_t> Connection::try_send(std::span<const std::uint8_t> bytes) {
   if (!is_open()) return ended_here();
-  const ssize_t n = ::send(pollable_.fd(), bytes.data(), bytes.size(), kSendFlags);
-  if (n >= 0) return static_cast<std::size_t>(n);
-  if (would_block(errno)) return std::size_t{0};
-  return fail_errno(peer_);
+  auto sent = wire_->send(bytes);
+  if (!sent) sent.error().message.insert(0, peer_ + ": ");
+  return sent;
 }
 
 asio::awaitable<Result<void>> Connection::send_urgent(Urgent byte, Clock::time_point deadline) {
@@ -168,14 +209,52 @@ asio::awaitable<Result<void>> Connection::send_urgent(Urgent byte, Clock::time_p
 
 Result<void> Connection::half_close() {
   if (!is_open()) return ended_here();
-  if (::shutdown(pollable_.fd(), SHUT_WR) != 0) {
-    const int err = errno;
-    // The kernel's word for a connection that a reset has taken away.
-    if (err == ENOTCONN) return fail(Errc::reset, peer_ + ": connection reset by the peer");
-    return fail_errno(peer_, err);
+  auto ended = wire_->end();
+  if (ended) {
+    write_ended_ = true;
+  } else {
+    ended.error().message.insert(0, peer_ + ": ");
   }
-  write_ended_ = true;
-  return {};
+  return ended;
+}
+
+asio::awaitable<Result<void>> Connection::end_sending(Clock::time_point deadline) {
+  for (;;) {
+    auto ended = half_close();
+    if (ended || ended.error().code != Errc::busy) co_return ended;
+    const short ready = co_await wait(POLLOUT, deadline);
+    if (ready == 0) co_return fail(Errc::timeout, peer_ + ": no room for the end of the message");
+  }
+}
+
+asio::awaitable<Result<void>> Connection::open(Clock::time_point deadline, Options::Duration goodbye) {
+  for (;;) {
+    if (!is_open()) co_return ended_here();
+    auto step = wire_->open();
+    if (step) {
+      if (const std::string name = wire_->peer_name(); !name.empty()) peer_ += " (" + name + ")";
+      co_return step;
+    }
+    if (step.error().code != Errc::busy) {
+      if (step.error().code == Errc::refused) co_await say_goodbye(deadline_after(goodbye));
+      step.error().message.insert(0, peer_ + ": ");
+      co_return step;
+    }
+    const short ready = co_await wait(POLLIN, deadline);
+    if (ready == 0) co_return fail(Errc::timeout, peer_ + ": the connection was not set up in time");
+  }
+}
+
+// Why there is no trust is on its way, and a reset would overtake it: the peer
+// has time to leave by itself. No FIN: to a peer without TLS it would be the end
+// of a message, or of an empty reply.
+asio::awaitable<void> Connection::say_goodbye(Clock::time_point deadline) {
+  std::array<std::uint8_t, 4096> sink;  // NOLINT(cppcoreguidelines-pro-type-member-init): written by recv
+  while (is_open() && Clock::now() < deadline) {
+    const ssize_t n = ::recv(pollable_.fd(), sink.data(), sink.size(), MSG_DONTWAIT);
+    if (n == 0 || (n < 0 && !would_block(errno))) break;
+    if (n < 0 && co_await pollable_.wait(POLLIN, deadline) == 0) break;
+  }
 }
 
 asio::awaitable<bool> Connection::drain(Clock::time_point deadline) {
@@ -190,7 +269,9 @@ asio::awaitable<bool> Connection::drain(Clock::time_point deadline) {
 }
 
 asio::awaitable<short> Connection::wait(short events, Clock::time_point deadline) const {
-  return pollable_.wait(events, deadline);
+  // What was read from the socket already does not show there.
+  if ((events & POLLIN) != 0 && wire_->pending()) return at_once(POLLIN);
+  return pollable_.wait(wire_->events(events), deadline);
 }
 
 bool Connection::peer_gone() const noexcept { return !is_open() || dead(pollable_.poll_now(0)); }
@@ -222,13 +303,13 @@ void Connection::abort() noexcept {
   pollable_.close();
 }
 
-bool uses_urgent(Transport transport, const Options& options) noexcept {
-  return options.oob == Oob::yes || transport == Transport::local;
+bool uses_urgent(const Connection& connection, const Options& options) noexcept {
+  return connection.plain() && (options.oob == Oob::yes || connection.transport() == Transport::local);
 }
 
 asio::awaitable<void> cancel_connection(Connection& connection, Options options) {
   if (!connection.is_open()) co_return;
-  if (!uses_urgent(connection.transport(), options) || connection.write_ended()) {
+  if (!uses_urgent(connection, options) || connection.write_ended()) {
     connection.abort();
     co_return;
   }

@@ -8,6 +8,7 @@
 #include <asio/awaitable.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "base/result.hpp"
 #include "illp/deadline.hpp"
 #include "illp/options.hpp"
+#include "illp/wire.hpp"
 
 namespace llp::illp {
 
@@ -26,18 +28,6 @@ enum class Transport : std::uint8_t { tcp, local };
 
 // Bytes that mean something when they come as urgent data (MSG_OOB).
 enum class Urgent : std::uint8_t { stx = 0x02, can = 0x18 };
-
-// What a read brought.
-enum class Input : std::uint8_t {
-  data,     // `size` bytes
-  restart,  // STX!: everything before in this direction is void
-  cancel,   // CAN!: the transaction is dead in both directions
-  end,      // EOF, in the regular way
-};
-struct InputEvent {
-  Input kind = Input::end;
-  std::size_t size = 0;
-};
 
 // Sets what every ILLP socket has (close-on-exec, non-blocking, inline urgent
 // data, keepalive, user timeout, no delay). For listeners too: accepted
@@ -62,13 +52,20 @@ struct InputEvent {
 // at any time and ends them with Errc::cancelled.
 class Connection {
  public:
-  // Takes a connected or a connecting socket with its options set.
-  Connection(asio::any_io_executor executor, UniqueFd fd, Transport transport, std::string peer);
+  // Takes a connected or a connecting socket with its options set, and what is
+  // to carry its bytes; nothing: the socket itself.
+  Connection(asio::any_io_executor executor, UniqueFd fd, Transport transport, std::string peer,
+             std::unique_ptr<Wire> wire = nullptr);
   Connection(Connection&&) noexcept = default;
   Connection& operator=(Connection&& other) noexcept;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
   ~Connection();
+
+  // Sets a secured connection up, after which peer() says who the peer proved
+  // to be; before anything is read or sent. Errc::refused: there is no trust;
+  // the peer was told, for at most `goodbye`. Errc::timeout, reset, cancelled.
+  [[nodiscard]] asio::awaitable<Result<void>> open(Clock::time_point deadline, Options::Duration goodbye);
 
   // Reads what comes next, never past an urgent mark. Unknown urgent bytes are
   // dropped and counted. Errc::timeout: nothing came before the deadline;
@@ -87,8 +84,11 @@ class Connection {
   // deadline, Errc::closed after half_close().
   [[nodiscard]] asio::awaitable<Result<void>> send_urgent(Urgent byte, Clock::time_point deadline);
 
-  // Ends the own direction: FIN behind everything sent.
+  // Ends the own direction: FIN, or close_notify, behind everything sent.
+  // Errc::busy: there is no room for it, on secured connections only.
   [[nodiscard]] Result<void> half_close();
+  // The same, waiting for room; Errc::timeout.
+  [[nodiscard]] asio::awaitable<Result<void>> end_sending(Clock::time_point deadline);
 
   // Discards input until the peer's end, at most until the deadline; true if
   // the end (or a reset) came.
@@ -119,22 +119,25 @@ class Connection {
   [[nodiscard]] Transport transport() const noexcept { return transport_; }
   [[nodiscard]] int native_handle() const noexcept { return pollable_.fd(); }
   [[nodiscard]] const std::string& peer() const noexcept { return peer_; }
-  [[nodiscard]] std::uint64_t unknown_urgent() const noexcept { return unknown_urgent_; }
+  [[nodiscard]] std::uint64_t unknown_urgent() const noexcept { return wire_->unknown_urgent(); }
+  // False: STX and CAN have no bytes here, and no FIN ends a direction.
+  [[nodiscard]] bool plain() const noexcept { return wire_->plain(); }
   [[nodiscard]] const asio::any_io_executor& executor() const noexcept { return pollable_.executor(); }
 
  private:
-  [[nodiscard]] Result<InputEvent> recv_step(std::span<std::uint8_t> buffer);
+  [[nodiscard]] Result<InputEvent> receive(std::span<std::uint8_t> buffer);
+  [[nodiscard]] asio::awaitable<void> say_goodbye(Clock::time_point deadline);
   [[nodiscard]] bool dead(short revents) const noexcept;
   [[nodiscard]] std::unexpected<Error> ended_here() const;
 
   Pollable pollable_;
+  std::unique_ptr<Wire> wire_;
   Transport transport_;
   std::string peer_;
   bool armed_ = false;
   bool write_ended_ = false;
   bool read_ended_ = false;
   bool cancel_sent_ = false;
-  std::uint64_t unknown_urgent_ = 0;
 };
 
 // Tells the peer that the transaction is dead: CAN!, half-close, drain for at
@@ -142,7 +145,8 @@ class Connection {
 // already sent, no room): a reset.
 [[nodiscard]] asio::awaitable<void> cancel_connection(Connection& connection, Options options);
 
-// True if STX and CAN go as urgent data on this connection.
-[[nodiscard]] bool uses_urgent(Transport transport, const Options& options) noexcept;
+// True if STX and CAN go as urgent data on this connection; on secured ones they
+// are a reset, whatever the options say.
+[[nodiscard]] bool uses_urgent(const Connection& connection, const Options& options) noexcept;
 
 }  // namespace llp::illp

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 #include "base/result.hpp"
 
@@ -26,6 +27,8 @@ enum class Oob : std::uint8_t { yes, none };
 // An empty reply ("accepted, no content", decision D-3) passes always.
 enum class Check : std::uint8_t { none, hl7, automatic };
 
+class Security;
+
 // Every duration must be positive. They are taken as they are: who scales
 // time (--time-scale) scales before. The three keepalive intervals and the
 // user timeout are in the kernel's units (whole seconds, milliseconds) and are
@@ -41,6 +44,8 @@ struct Options {
   Duration drain_time = std::chrono::seconds(1);     // after CAN!, until the peer's EOF
   Oob oob = Oob::yes;
   Check check = Check::automatic;
+  // How TCP connections are secured; nothing: not at all. UNIX sockets are not.
+  std::shared_ptr<const Security> security;
   Duration keepalive_idle = std::chrono::seconds(30);
   Duration keepalive_interval = std::chrono::seconds(10);
   unsigned keepalive_count = 3;

@@ -11,11 +11,15 @@
 #include <asio/use_awaitable.hpp>
 #include <cerrno>
 #include <exception>
+#include <map>
+#include <optional>
 #include <utility>
 
+#include "base/log_limit.hpp"
 #include "illp/check.hpp"
 #include "illp/listener.hpp"
 #include "illp/net.hpp"
+#include "illp/wire.hpp"
 
 namespace llp::illp {
 
@@ -53,7 +57,7 @@ bool passing(int err) noexcept {
 struct Server::Impl : std::enable_shared_from_this<Impl> {
   Impl(asio::any_io_executor e, ServerOptions o, Handler h, Logger l)
       : executor(std::move(e)),
-        options(o),
+        options(std::move(o)),
         handler(std::move(h)),
         log(std::move(l)),
         gate(executor, kNever) {}
@@ -65,25 +69,35 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
   asio::steady_timer gate;  // cancelled when a refusal ends or the server stops
   std::vector<std::shared_ptr<Listening>> listening;
   std::vector<std::uint16_t> ports;
-  std::vector<Connection*> early;  // those without a complete request: reset by stop()
+  std::vector<Connection*> early;              // those without a complete request: reset by stop()
+  std::map<HostAddress, std::size_t> callers;  // connections served, by host_group()
   std::size_t active = 0;
   std::size_t refusing = 0;
   std::size_t total_bytes = 0;
   bool stopped = false;
   bool full_logged = false;
   bool starved_logged = false;
+  LogLimit not_allowed_log;
+  LogLimit address_log;
+  LogLimit untrusted_log;
   ServerCounters counters;
 
-  // Counts one connection, in `count`, and knows it while it is early.
+  // Counts one connection, in `count`, and at its caller's if it has one.
   class Place {
    public:
-    Place(std::shared_ptr<Impl> impl, std::size_t Impl::* count) : impl_(std::move(impl)), count_(count) {
+    Place(std::shared_ptr<Impl> impl, std::size_t Impl::* count, std::optional<HostAddress> caller = {})
+        : impl_(std::move(impl)), count_(count), caller_(caller) {
+      if (caller_) ++impl_->callers[*caller_];
       ++((*impl_).*count_);
     }
     Place(const Place&) = delete;
     Place& operator=(const Place&) = delete;
     ~Place() {
       --((*impl_).*count_);
+      if (caller_) {
+        const auto at = impl_->callers.find(*caller_);
+        if (--at->second == 0) impl_->callers.erase(at);
+      }
       impl_->total_bytes -= held_;
       impl_->full_logged = impl_->full_logged && impl_->active >= impl_->options.max_connections;
       impl_->gate.cancel();
@@ -100,6 +114,7 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
    private:
     std::shared_ptr<Impl> impl_;
     std::size_t Impl::* count_;
+    std::optional<HostAddress> caller_;
     std::size_t held_ = 0;
   };
 
@@ -123,23 +138,46 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
     std::string reason;
   };
 
-  static Collected drop_after(Impl& impl, const Error& error) {
+  static Collected drop_after(Impl& impl, const Error& error, bool too_slow) {
     if (error.code == Errc::timeout) {
       ++impl.counters.idle;
-      return {Collected::End::refuse, "no byte of the request for too long"};
+      return {Collected::End::refuse,
+              too_slow ? "the request takes too long" : "no byte of the request for too long"};
     }
     ++impl.counters.reset;
     return {Collected::End::drop, error.message};
+  }
+
+  // Nothing: it may go on.
+  static asio::awaitable<std::optional<Collected>> secure(std::shared_ptr<Impl> impl,
+                                                          Connection& connection) {
+    const Options& limits = impl->options.illp;
+    const auto opened = co_await connection.open(deadline_after(limits.connect_timeout), limits.drain_time);
+    if (opened) co_return std::nullopt;
+    // A call that stop() has ended is no one's fault.
+    if (opened.error().code != Errc::cancelled) {
+      ++impl->counters.untrusted;
+      impl->note_refused();
+      if (const auto silent = impl->untrusted_log.happened()) {
+        impl->log.warning("{}{}", opened.error().message, and_more(*silent));
+      }
+    }
+    co_return Collected{Collected::End::drop, opened.error().message};
   }
 
   static asio::awaitable<Collected> collect(std::shared_ptr<Impl> impl, Connection& connection, Place& place,
                                             Bytes& request) {
     const Early early(*impl, connection);
     const Options& limits = impl->options.illp;
+    const auto end = deadline_after(impl->options.request_timeout);
+    if (auto failed = co_await secure(impl, connection)) co_return std::move(*failed);
     Bytes chunk(kChunk);
     for (;;) {
-      auto event = co_await connection.read(chunk, deadline_after(limits.idle_timeout));
-      if (!event) co_return drop_after(*impl, event.error());
+      auto event = co_await connection.read(chunk, std::min(end, deadline_after(limits.idle_timeout)));
+      // Who always has something to read for us is asked for the time as well.
+      const bool too_slow = Clock::now() >= end;
+      if (event && too_slow && event->kind != Input::end) event = fail(Errc::timeout, connection.peer());
+      if (!event) co_return drop_after(*impl, event.error(), too_slow);
       if (event->kind == Input::end) break;
       if (event->kind == Input::cancel) {
         ++impl->counters.cancelled;
@@ -203,7 +241,10 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
       case Collected::End::whole: co_await work(impl, std::move(*connection), std::move(request)); break;
       case Collected::End::empty:
         impl->log.info("{}", collected.reason);
-        if (connection->half_close() && connection->disarm()) connection->close();
+        if (co_await connection->end_sending(deadline_after(impl->options.illp.idle_timeout)) &&
+            connection->disarm()) {
+          connection->close();
+        }
         break;
       case Collected::End::refuse:
         impl->log.warning("{}: refused: {}", connection->peer(), collected.reason);
@@ -235,24 +276,64 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
     });
   }
 
+  void note_refused() const {
+    if (options.on_refused) options.on_refused();
+  }
+
+  // The socket is armed: closing it is a reset.
+  bool allowed(const Address& address) {
+    if (options.allow.allows(address.storage)) return true;
+    ++counters.not_allowed;
+    if (const auto silent = not_allowed_log.happened()) {
+      log.warning("{}: refused: allow does not have this address{}", address.text(), and_more(*silent));
+    }
+    note_refused();
+    return false;
+  }
+
+  // True if its address has all the places that it may have.
+  bool address_full(const std::optional<HostAddress>& caller, const std::string& peer) {
+    if (!caller || options.max_per_address == 0) return false;
+    const auto at = callers.find(*caller);
+    if (at == callers.end() || at->second < options.max_per_address) return false;
+    ++counters.refused_address;
+    if (const auto silent = address_log.happened()) {
+      log.warning("{}: refused: {} connections of this address are being served, at most {} are allowed{}",
+                  peer, at->second, options.max_per_address, and_more(*silent));
+    }
+    note_refused();
+    return true;
+  }
+
   void take(UniqueFd fd, const Address& address, const std::string& path) {
     ++counters.accepted;
+    if (!allowed(address)) return;
     if (auto set = set_socket_options(fd.get(), address.transport, options.illp); !set) {
       log.warning("{}: {}", address.text(), set.error().message);
       return;
     }
     std::string peer = peer_text(fd.get(), address, path);
-    auto connection =
-        std::make_shared<Connection>(executor, std::move(fd), address.transport, std::move(peer));
-    const auto self = shared_from_this();
-    if (active < options.max_connections) {
-      start(serve(self, std::move(connection), std::make_shared<Place>(self, &Impl::active)));
-      return;
+    std::unique_ptr<Wire> wire;
+    if (options.illp.security && address.transport == Transport::tcp) {
+      auto secured = options.illp.security->accepted(fd.get());
+      if (!secured) return log.error("{}: {}", peer, secured.error().message);
+      wire = std::move(*secured);
     }
-    ++counters.refused_full;
-    if (!std::exchange(full_logged, true)) {
-      log.warning("{}: refused: {} connections are being served, at most {} are allowed", connection->peer(),
-                  active, options.max_connections);
+    auto connection = std::make_shared<Connection>(executor, std::move(fd), address.transport,
+                                                   std::move(peer), std::move(wire));
+    const auto self = shared_from_this();
+    std::optional<HostAddress> caller;
+    if (HostAddress host; host_address(address.storage, host)) caller = host_group(host);
+    if (!address_full(caller, connection->peer())) {
+      if (active < options.max_connections) {
+        start(serve(self, std::move(connection), std::make_shared<Place>(self, &Impl::active, caller)));
+        return;
+      }
+      ++counters.refused_full;
+      if (!std::exchange(full_logged, true)) {
+        log.warning("{}: refused: {} connections are being served, at most {} are allowed",
+                    connection->peer(), active, options.max_connections);
+      }
     }
     start(turn_away(self, std::move(connection), std::make_shared<Place>(self, &Impl::refusing)));
   }
@@ -353,7 +434,8 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
 };
 
 Server::Server(asio::any_io_executor executor, ServerOptions options, Handler handler, Logger log)
-    : impl_(std::make_shared<Impl>(std::move(executor), options, std::move(handler), std::move(log))) {}
+    : impl_(std::make_shared<Impl>(std::move(executor), std::move(options), std::move(handler),
+                                   std::move(log))) {}
 
 Server::~Server() { stop(); }
 

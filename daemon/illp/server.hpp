@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/allow_list.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "illp/connection.hpp"
@@ -27,13 +28,24 @@ struct ServerOptions {
   // way, nothing is accepted until one of them ends (the kernel queues
   // `backlog` and lets the rest wait).
   std::size_t max_connections = 64;
+  // Of these, from one address (of IPv6: from one network of 64 bits); one more
+  // is refused in the same way. 0: no bound. UNIX sockets have no addresses.
+  std::size_t max_per_address = 0;
+  // Whoever else calls is reset before anything is read.
+  AllowList allow;
   // Bytes of all requests in hand, being collected or in work; one that does
   // not fit is refused with CAN.
   std::size_t max_total_bytes = std::size_t{256} << 20;
+  // For a request as a whole, from the connection's begin to its end: who sends
+  // a byte now and then keeps no place for ever.
+  Options::Duration request_timeout = std::chrono::minutes(10);
   int backlog = 64;
   unsigned socket_mode = 0660;  // of a UNIX socket's file
   // Rest after accept() failed for want of descriptors or memory.
   Options::Duration accept_pause = std::chrono::milliseconds(100);
+  // A connection was refused: its address is not allowed, there are too many of
+  // it, or it could not be secured.
+  std::function<void()> on_refused;
 };
 
 // A request in hand and the way to answer it. Made by Server. The end is
@@ -96,13 +108,16 @@ class ServerTransaction {
 struct ServerCounters {
   std::uint64_t accepted = 0;         // connections
   std::uint64_t requests = 0;         // handed to the handler
+  std::uint64_t not_allowed = 0;      // reset: `allow` does not have the address
   std::uint64_t refused_full = 0;     // refused by CAN at max_connections
+  std::uint64_t refused_address = 0;  // refused by CAN at max_per_address
   std::uint64_t oversize = 0;         // requests over max_message or max_total_bytes
-  std::uint64_t idle = 0;             // T_idle ran out
+  std::uint64_t idle = 0;             // T_idle or request_timeout ran out
   std::uint64_t cancelled = 0;        // CAN! in the request
   std::uint64_t reset = 0;            // reset or death before the request's end
   std::uint64_t empty = 0;            // empty requests
   std::uint64_t malformed = 0;        // requests that failed the check
+  std::uint64_t untrusted = 0;        // secured connections that were not set up
   std::uint64_t accept_failures = 0;  // accept() failed (descriptors, memory)
 };
 

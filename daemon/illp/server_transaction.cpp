@@ -70,27 +70,29 @@ struct ServerTransaction::Impl {
 
   asio::awaitable<Result<void>> restart() {
     if (find_gone() || ended) co_return over();
-    if (!uses_urgent(connection.transport(), options)) {
+    if (!uses_urgent(connection, options)) {
       ended = true;
       connection.abort();
-      co_return fail(Errc::cancelled, connection.peer() + ": a reply cannot be restarted with oob=none");
+      co_return fail(Errc::cancelled,
+                     connection.peer() + ": a reply cannot be restarted with oob=none, nor with TLS");
     }
     auto done = co_await connection.send_urgent(Urgent::stx, deadline_after(options.idle_timeout));
     if (!done) co_return send_failed(std::move(done.error()));
     co_return Result<void>{};
   }
 
-  Result<void> finish() {
-    if (find_gone() || ended) return over();
-    if (auto closed = connection.half_close(); !closed) return send_failed(std::move(closed.error()));
-    if (auto disarmed = connection.disarm(); !disarmed) return send_failed(std::move(disarmed.error()));
+  asio::awaitable<Result<void>> finish() {
+    if (find_gone() || ended) co_return over();
+    auto closed = co_await connection.end_sending(deadline_after(options.idle_timeout));
+    if (!closed) co_return send_failed(std::move(closed.error()));
+    if (auto disarmed = connection.disarm(); !disarmed) co_return send_failed(std::move(disarmed.error()));
     // A reset that came before the disarming shows now: the reply never arrives.
     if (connection.peer_gone()) {
-      return lost({Errc::reset, connection.peer() + ": the client was gone when the reply was complete"});
+      co_return lost({Errc::reset, connection.peer() + ": the client was gone when the reply was complete"});
     }
     ended = true;
     connection.close();
-    return {};
+    co_return Result<void>{};
   }
 };
 
@@ -109,12 +111,12 @@ asio::awaitable<Result<void>> ServerTransaction::write(std::span<const std::uint
 
 asio::awaitable<Result<void>> ServerTransaction::restart() { return impl_->restart(); }
 
-asio::awaitable<Result<void>> ServerTransaction::finish() { co_return impl_->finish(); }
+asio::awaitable<Result<void>> ServerTransaction::finish() { return impl_->finish(); }
 
 asio::awaitable<Result<void>> ServerTransaction::reply(std::span<const std::uint8_t> bytes) {
   auto written = co_await impl_->write(bytes);
   if (!written) co_return written;
-  co_return impl_->finish();
+  co_return co_await impl_->finish();
 }
 
 asio::awaitable<void> ServerTransaction::cancel(std::string reason) {

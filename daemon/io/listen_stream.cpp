@@ -16,6 +16,7 @@
 #include <utility>
 #include <variant>
 
+#include "base/log_limit.hpp"
 #include "io/socket_util.hpp"
 
 namespace llp::io {
@@ -46,6 +47,7 @@ class ListenStream final : public SocketBase {
  private:
   static asio::awaitable<void> accept(std::shared_ptr<ListenStream> self, std::shared_ptr<Channel> listener);
   void accepted(UniqueFd fd);
+  bool allowed(const SocketAddress& peer);
   void remove_path();
 
   std::string local_name_;
@@ -53,6 +55,7 @@ class ListenStream final : public SocketBase {
   struct stat made_{};  // the socket at path_
   std::vector<std::shared_ptr<Channel>> listeners_;
   std::shared_ptr<SocketChannel> next_;  // accepted, not opened yet
+  LogLimit not_allowed_log_;
 };
 
 void ListenStream::start(const std::shared_ptr<ListenStream>& self, std::vector<UniqueFd> listeners) {
@@ -88,8 +91,24 @@ asio::awaitable<void> ListenStream::accept(std::shared_ptr<ListenStream> self,
   }
 }
 
+bool ListenStream::allowed(const SocketAddress& peer) {
+  if (!path_.empty() || options_.allow.allows(peer.storage)) return true;
+  if (const auto silent = not_allowed_log_.happened()) {
+    logger_.warning("{}: connection refused: allow does not have this address{}", to_string(peer),
+                    and_more(*silent));
+  }
+  if (options_.refused) options_.refused();
+  return false;
+}
+
 void ListenStream::accepted(UniqueFd fd) {
-  const std::string peer = to_string(address_of_peer(fd.get()));
+  const SocketAddress address = address_of_peer(fd.get());
+  if (!allowed(address)) {
+    const linger at_once{1, 0};
+    (void)::setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    return;
+  }
+  const std::string peer = to_string(address);
   if (path_.empty()) set_tcp_options(fd.get(), options_);
   auto next = std::make_shared<SocketChannel>(executor_, fd.get());
   static_cast<void>(fd.release());

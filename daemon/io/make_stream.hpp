@@ -6,9 +6,11 @@
 
 #include <asio/any_io_executor.hpp>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 
+#include "base/allow_list.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "base/worker_pool.hpp"
@@ -49,6 +51,10 @@ struct StreamOptions {
   unsigned keepalive_probes = 3;
   ms user_timeout{60000};     // unacknowledged data for this long: reset; 0: the system's
   mode_t socket_mode = 0660;  // of a UNIX socket that is listened on
+  // Who may connect to a line that listens; whoever else calls is closed before
+  // anything is read, and `refused` is called.
+  AllowList allow;
+  std::function<void()> refused;
 };
 
 // Makes the line without waiting for anybody. What can fail for good fails

@@ -59,7 +59,7 @@ class IllpStream::Buffer final : public std::streambuf {
       return llp::fail(Errc::invalid, "restart() after the own message has ended");
     }
     setp(out_.data(), out_.data() + out_.size());
-    if (!illp::uses_urgent(connection_->transport(), options_)) {
+    if (!illp::uses_urgent(*connection_, options_)) {
       connection_->abort();
       return llp::fail(Errc::cancelled,
                        connection_->peer() + ": without urgent data the connection is reset");

@@ -470,5 +470,82 @@ TEST(ServerListen, UnixPath) {
   loop.call([&] { server.reset(); });
 }
 
+TEST(ServerCallers, WhoIsNotAllowedIsResetUnheard) {
+  ServerOptions options = quick_server();
+  options.allow = *AllowList::parse("192.0.2.0/24,2001:db8::/32");
+  std::atomic<int> refused = 0;
+  options.on_refused = [&refused] { ++refused; };
+  TestServer server(Transport::tcp, options, echo());
+  for (int i = 0; i < 3; ++i) {
+    const UniqueFd fd = server.connect();
+    const auto seen = raw_read_all(fd.get());
+    EXPECT_FALSE(seen.eof);
+    EXPECT_EQ(seen.err, ECONNRESET);
+  }
+  EXPECT_EQ(server.counters().not_allowed, 3u);
+  EXPECT_EQ(server.counters().requests, 0u);
+  EXPECT_EQ(refused, 3);
+  EXPECT_TRUE(server.log.contains("refused: allow does not have this address"));
+}
+
+TEST(ServerCallers, WhoIsAllowedIsServed) {
+  ServerOptions options = quick_server();
+  options.allow = *AllowList::parse("127.0.0.0/8,::1");
+  TestServer server(Transport::tcp, options, echo("re:"));
+  EXPECT_EQ(ask(server, "request").data, "re:request");
+}
+
+TEST(ServerCallers, UnixSocketsHaveNoAddress) {
+  ServerOptions options = quick_server();
+  options.allow = *AllowList::parse("192.0.2.0/24");
+  options.max_per_address = 1;
+  TestServer server(Transport::local, options, echo("re:"));
+  const UniqueFd held = server.connect();
+  server.until([](const Server& s) { return s.active() == 1; });
+  EXPECT_EQ(ask(server, "request").data, "re:request");
+}
+
+TEST(ServerCallers, OneAddressHasSoManyPlaces) {
+  ServerOptions options = quick_server();
+  options.max_connections = 8;
+  options.max_per_address = 2;
+  options.illp.idle_timeout = kPatience;
+  TestServer server(Transport::tcp, options, echo("re:"));
+  std::vector<UniqueFd> held;
+  for (std::size_t i = 1; i <= 2; ++i) {
+    held.push_back(server.connect());
+    server.until([i](const Server& s) { return s.active() == i; });
+  }
+  const UniqueFd third = server.connect();
+  const auto seen = raw_read_all(third.get());
+  EXPECT_TRUE(seen.urgent == "\x18"s || !seen.eof);
+  EXPECT_EQ(server.counters().refused_address, 1u);
+  EXPECT_EQ(server.counters().refused_full, 0u);
+  EXPECT_TRUE(server.log.contains("2 connections of this address are being served, at most 2 are allowed"));
+  // A place that is given back can be taken.
+  raw_reset(held.front());
+  server.until([](const Server& s) { return s.active() == 1; });
+  EXPECT_EQ(ask(server, "request").data, "re:request");
+}
+
+// A byte now and then never lets idle_timeout run out.
+TEST(ServerCallers, ARequestTakesSoLongAtMost) {
+  ServerOptions options = quick_server();
+  options.request_timeout = 100ms;
+  options.illp.idle_timeout = kPatience;
+  TestServer server(Transport::tcp, options, echo());
+  const UniqueFd fd = server.connect();
+  std::atomic<bool> over = false;
+  std::jthread drip([&fd, &over] {
+    while (!over) {
+      (void)::send(fd.get(), "x", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+      std::this_thread::sleep_for(1ms);
+    }
+  });
+  server.until([](const Server& s) { return s.counters().idle == 1 && s.active() == 0; });
+  over = true;
+  EXPECT_TRUE(server.log.contains("refused: the request takes too long"));
+}
+
 }  // namespace
 }  // namespace llp::illp::test
