@@ -16,7 +16,7 @@ constexpr std::uint32_t kMagic = 0x1a2b3c4d;
 constexpr std::uint16_t kEnd = 0, kComment = 1;
 constexpr std::uint16_t kApplication = 4;                                          // of a section
 constexpr std::uint16_t kName = 2, kDescription = 3, kSpeed = 8, kResolution = 9;  // of an interface
-constexpr std::uint16_t kFlags = 2, kDropCount = 4;                                // of a packet
+constexpr std::uint16_t kPacketFlags = 2, kDropCount = 4;                          // of a packet
 constexpr std::uint32_t kInbound = 1, kOutbound = 2, kSymbolError = 1U << 31;
 constexpr std::uint8_t kNanoseconds = 9;
 // The shortest block: type, length, length.
@@ -121,7 +121,7 @@ std::string one_packet(const Listened& line, const Packet& packet) {
   pad(body);
   std::string flags;
   put32(flags, (packet.out ? kOutbound : kInbound) | (packet.marks.empty() ? 0 : kSymbolError));
-  put_option(body, kFlags, flags);
+  put_option(body, kPacketFlags, flags);
   if (packet.lost > 0) {
     std::string lost;
     put64(lost, packet.lost);

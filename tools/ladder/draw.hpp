@@ -10,6 +10,8 @@
 
 namespace llp::ladder {
 
+inline constexpr double kSecond = 1e9;  // ns
+
 struct Style {
   std::string title;  // "chem, x328, /dev/ttyS1"
   std::string left = "this end", right = "the other end";

@@ -14,7 +14,6 @@ namespace {
 
 constexpr unsigned kWidth = 880, kLeft = 190, kRight = 850, kTop = 96, kStep = 30, kContentStep = 15;
 constexpr std::size_t kContentWidth = 96;
-constexpr double kSecond = 1e9;
 
 // Of text in an element.
 std::string escaped(std::string_view text) {

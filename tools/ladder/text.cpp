@@ -13,7 +13,6 @@ namespace {
 
 constexpr std::size_t kTimes = 20;  // columns before the ladder: "    0.013    +0.013  "
 constexpr std::size_t kLead = 3;    // of an arrow before its words
-constexpr double kSecond = 1e9;
 
 std::string dashes(std::size_t n) { return std::string(n, '-'); }
 
