@@ -15,6 +15,7 @@
 #include <asio/write.hpp>
 #include <chrono>
 #include <cstddef>
+#include <exception>
 #include <list>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -24,6 +25,7 @@
 #include "base/process.hpp"
 #include "config/text.hpp"
 #include "control/report.hpp"
+#include "control/spool_requests.hpp"
 
 namespace llp::control {
 
@@ -64,7 +66,11 @@ std::optional<std::string> text_of(const Json& request, const char* key) {
 }
 
 const std::vector<std::string>& operations() {
-  static const std::vector<std::string> all{"status", "health", "reload", "stop", "start", "subscribe"};
+  static const std::vector<std::string> all = [] {
+    std::vector<std::string> words{"status", "health", "reload", "stop", "start", "subscribe"};
+    words.insert(words.end(), spool_operations().begin(), spool_operations().end());
+    return words;
+  }();
   return all;
 }
 
@@ -84,12 +90,13 @@ Json answer_request(LineHost& host, const Json& request) {
     for (const LineInfo& line : host.lines()) {
       if (!name || line.config->name == *name) lines.push_back(line_report(line));
     }
-    if (name && lines.empty()) return failure(fmt::format("there is no line {}", config::quote(*name)));
+    if (name && lines.empty()) return failure(no_such_line(host, *name));
     return {{"ok", true}, {"lines", std::move(lines)}};
   }
   if (op == "stop" || op == "start") {
     if (!name) return failure("line is missing");
     const auto done = op == "stop" ? host.stop_line(*name) : host.start_line(*name);
+    if (!done && done.error().code == Errc::not_found) return failure(no_such_line(host, *name));
     if (!done) return failure(done.error().message);
     return {{"ok", true}};
   }
@@ -217,8 +224,13 @@ void ControlServer::Impl::handle(const std::shared_ptr<Session>& session, std::s
     session->only = text_of(request, "line");
     return answer({{"ok", true}});
   }
-  if (op == "reload" || op == "stop" || op == "start") {
-    log.notice("{} asks for {} {}", peer.text, op, text_of(request, "line").value_or(""));
+  const bool content = op == "spool-show" && request.contains("content_from");
+  if (op == "reload" || op == "stop" || op == "start" || op == "spool-retry" || op == "spool-drop" ||
+      content) {
+    const auto letter = request.find("letter");
+    log.notice("{} asks for {} {}{}{}", peer.text, op, config::quote(text_of(request, "line").value_or("")),
+               letter != request.end() && letter->is_number_unsigned() ? " " + letter->dump() : "",
+               content ? " with its content" : "");
   }
   if (op == "reload") {
     ++session->pending;
@@ -232,6 +244,18 @@ void ControlServer::Impl::handle(const std::shared_ptr<Session>& session, std::s
       }
       answer(std::move(text));
     });
+    return;
+  }
+  if (is_spool_operation(op)) {
+    auto spool = spool_of(host, request);
+    if (!spool) return answer(failure(spool.error().message));
+    ++session->pending;
+    asio::co_spawn(session->socket->get_executor(), answer_spool_request(std::move(*spool), request),
+                   [answer, session](const std::exception_ptr& error, Json text) {
+                     --session->pending;
+                     if (error) std::rethrow_exception(error);
+                     answer(std::move(text));
+                   });
     return;
   }
   answer(answer_request(host, request));

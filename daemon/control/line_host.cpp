@@ -8,6 +8,8 @@
 #include <cstddef>
 #include <variant>
 
+#include "config/text.hpp"
+
 namespace llp::control {
 
 const char* state_name(LineState state) noexcept {
@@ -59,6 +61,12 @@ HealthReport health_of(const LineInfo& line) {
     return {Health::bad, fmt::format("no application answers: {}", status.targets.front().failure)};
   }
   return {};
+}
+
+std::string no_such_line(const LineHost& host, std::string_view name) {
+  std::vector<std::string> names;
+  for (const LineInfo& line : host.lines()) names.push_back(line.config->name);
+  return fmt::format("there is no line {}{}", config::quote(name), config::did_you_mean(name, names));
 }
 
 }  // namespace llp::control

@@ -62,4 +62,7 @@ class LineHost {
   virtual void reload(std::function<void(const std::vector<Error>&)> done) = 0;
 };
 
+// "there is no line 'chmistry'; did you mean 'chemistry'?"
+[[nodiscard]] std::string no_such_line(const LineHost& host, std::string_view name);
+
 }  // namespace llp::control

@@ -100,8 +100,10 @@ TEST(Answers, HealthIsTheWorst) {
 TEST(Answers, WhatIsWrongIsSaid) {
   FakeHost host;
   host.add("a");
-  EXPECT_EQ(answer_request(host, Json::object())["error"],
-            "op is missing: status, health, reload, stop, start or subscribe");
+  EXPECT_EQ(
+      answer_request(host, Json::object())["error"],
+      "op is missing: status, health, reload, stop, start, subscribe, spool-list, spool-show, spool-retry or "
+      "spool-drop");
   EXPECT_EQ(answer_request(host, {{"op", "stauts"}})["error"],
             "there is no op 'stauts'; did you mean 'status'?");
   EXPECT_EQ(answer_request(host, {{"op", 1}})["ok"], false);
@@ -153,7 +155,7 @@ TEST_F(Socket_, AsksAndAnswers) {
   const auto refused = client->call({{"op", "stop"}, {"line", "x"}});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Errc::refused);
-  EXPECT_EQ(refused.error().message, "there is no such line");
+  EXPECT_EQ(refused.error().message, "there is no line 'x'");
   EXPECT_TRUE(client->call({{"op", "reload"}}));
 }
 
