@@ -29,6 +29,24 @@ bool takes_line(const CLI::App& verb) {
   return false;
 }
 
+// The place after the verb where it takes a line that llpd serves; 0: none.
+unsigned served_at(const CLI::App& verb) {
+  for (const CLI::Option* option : verb.get_options()) {
+    if (option->get_positional() && option->get_type_name() == "SERVED") return 1;
+  }
+  for (const CLI::App* part : verb.get_subcommands({})) {
+    if (served_at(*part) > 0) return 2;
+  }
+  return 0;
+}
+
+// "list show"
+std::string parts_of(const CLI::App& verb) {
+  std::vector<std::string> names;
+  for (const CLI::App* part : verb.get_subcommands({})) names.push_back(part->get_name());
+  return fmt::format("{}", fmt::join(names, " "));
+}
+
 std::string words_of(const CLI::App& verb) {
   std::vector<std::string> words;
   for (const CLI::Option* option : verb.get_options()) {
@@ -56,17 +74,22 @@ std::string words_of(const CLI::App& verb) {
 constexpr const char* kLines =
     R"sh(llpctl list --json 2>/dev/null | tr '{' '\n' | sed -n 's/.*"device": "\/dev\/\([^"]*\)", "name": "\([^"]*\)".*/\1 \2/p')sh";
 
+// The same of those that llpd serves.
+constexpr const char* kServed =
+    R"sh(llpctl status --json 2>/dev/null | tr '{' '\n' | sed -n 's/^"name":"\([^"]*\)".*/\1/p')sh";
+
 std::string bash(const CLI::App& app) {
   std::string verbs;
   std::string cases;
   for (const CLI::App* verb : app.get_subcommands({})) {
     verbs += (verbs.empty() ? "" : " ") + verb->get_name();
-    cases += fmt::format("    {}) words=\"{}\" keys=\"{}\" line={} ;;\n", verb->get_name(), options_of(*verb),
-                         words_of(*verb), takes_line(*verb) ? "yes" : "");
+    cases += fmt::format("    {}) words=\"{}\" keys=\"{}\" line={} parts=\"{}\" served={} ;;\n",
+                         verb->get_name(), options_of(*verb), words_of(*verb), takes_line(*verb) ? "yes" : "",
+                         parts_of(*verb), served_at(*verb));
   }
   return fmt::format(R"(# bash completion of llpctl(1): source <(llpctl completion bash)
 _llpctl() {{
-  local cur=${{COMP_WORDS[COMP_CWORD]}} verb='' at=0 words='' keys='' line='' i
+  local cur=${{COMP_WORDS[COMP_CWORD]}} verb='' at=0 words='' keys='' line='' parts='' served=0 i
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${{COMP_WORDS[i]}} in -*) ;; *) verb=${{COMP_WORDS[i]}} at=$i && break ;; esac
   done
@@ -79,6 +102,8 @@ _llpctl() {{
     *)
       if [ -n "$verb" ]; then words=$keys; fi
       if [ -n "$line" ] && [ $((COMP_CWORD - at)) -eq 1 ]; then words=$({3}); fi
+      if [ -n "$parts" ] && [ $((COMP_CWORD - at)) -eq 1 ]; then words=$parts; fi
+      if [ "$served" -gt 0 ] && [ $((COMP_CWORD - at)) -eq "$served" ]; then words=$({4}); fi
       if [ -n "$verb" ] && [ -z "$words" ]; then mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return; fi
       ;;
   esac
@@ -87,7 +112,7 @@ _llpctl() {{
 }}
 complete -F _llpctl llpctl
 )",
-                     verbs, options_of(app), cases, kLines);
+                     verbs, options_of(app), cases, kLines, kServed);
 }
 
 std::string zsh(const CLI::App& app) {
@@ -99,8 +124,14 @@ std::string zsh(const CLI::App& app) {
     verbs += fmt::format("    '{}:{}'\n", verb->get_name(), help);
     cases += fmt::format("    {}) compadd -- {}; [[ -n \"{}\" ]] && compadd -S '' -- {}", verb->get_name(),
                          options_of(*verb), words_of(*verb), words_of(*verb));
-    cases += takes_line(*verb) ? fmt::format("; (( CURRENT == 3 )) && compadd -- ${{=$({})}}", kLines)
-                               : "; _files";
+    if (!parts_of(*verb).empty())
+      cases += fmt::format("; (( CURRENT == 3 )) && compadd -- {}", parts_of(*verb));
+    if (const unsigned place = served_at(*verb); place > 0) {
+      cases += fmt::format("; (( CURRENT == {} )) && compadd -- ${{=$({})}}", place + 2, kServed);
+    } else {
+      cases += takes_line(*verb) ? fmt::format("; (( CURRENT == 3 )) && compadd -- ${{=$({})}}", kLines)
+                                 : "; _files";
+    }
     cases += " ;;\n";
   }
   return fmt::format(R"(#compdef llpctl

@@ -9,6 +9,8 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +22,11 @@
 
 namespace llp::ctl {
 
+class DoctorSystem;
+
+// A request to llpd, and its answer: control/client.hpp says with which errors.
+using AskDaemon = std::function<Result<nlohmann::ordered_json>(const nlohmann::ordered_json& request)>;
+
 struct Context {
   attach::OpenKernel open_kernel;
   std::function<std::unique_ptr<attach::AttachSystem>()> attach_system;
@@ -30,6 +37,10 @@ struct Context {
   std::function<Result<std::string>(const std::vector<std::string>& command)> execute;
   // The time of day ("14:03:07.125") of a moment of CLOCK_MONOTONIC.
   std::function<std::string(std::uint64_t nanoseconds)> time_of_day;
+  AskDaemon ask_daemon;
+  std::function<std::unique_ptr<DoctorSystem>()> doctor_system;
+  // Whether a person says yes; nothing: there is nobody at a terminal.
+  std::function<std::optional<bool>(const std::string& question)> confirm;
   std::function<void(std::string_view text)> print;     // standard output, flushed
   std::function<void(std::string_view text)> complain;  // a line on standard error
 
@@ -64,7 +75,14 @@ void add_monitor(CLI::App& app, Context& context, Run& run);
 void add_send(CLI::App& app, Context& context, Run& run);
 void add_bind(CLI::App& app, Context& context, Run& run);
 void add_unbind(CLI::App& app, Context& context, Run& run);
+void add_status(CLI::App& app, Context& context, Run& run);
+void add_daemon_orders(CLI::App& app, Context& context, Run& run);
+void add_spool(CLI::App& app, Context& context, Run& run);
+void add_doctor(CLI::App& app, Context& context, Run& run);
 void add_completion(CLI::App& app, Context& context, Run& run);
+
+// What is wrong with a command line, with the word that was perhaps meant.
+[[nodiscard]] std::string usage_words(const CLI::App& app, const CLI::ParseError& error);
 
 // All of them, in the order of the help.
 void add_verbs(CLI::App& app, Context& context, Run& run);

@@ -12,11 +12,15 @@
 #include <cerrno>
 #include <cstdio>
 #include <ctime>
+#include <iostream>
+#include <optional>
 
 #include "base/fd.hpp"
 #include "base/log.hpp"
 #include "base/worker_pool.hpp"
 #include "line/llp_device.hpp"
+#include "llpctl/daemon.hpp"
+#include "llpctl/doctor_system.hpp"
 
 extern char** environ;  // NOLINT: of the C library
 
@@ -77,6 +81,14 @@ Result<std::string> execute(const std::vector<std::string>& command) {
   return out;
 }
 
+std::optional<bool> confirm(const std::string& question) {
+  if (::isatty(STDIN_FILENO) == 0) return std::nullopt;
+  fmt::print(stderr, "{}", question);
+  std::string answer;
+  std::getline(std::cin, answer);
+  return answer == "y" || answer == "Y" || answer == "yes";
+}
+
 }  // namespace
 
 Context system_context(asio::io_context& io) {
@@ -93,6 +105,9 @@ Context system_context(asio::io_context& io) {
           },
       .execute = execute,
       .time_of_day = time_of_day,
+      .ask_daemon = daemon_at({}),
+      .doctor_system = make_doctor_system,
+      .confirm = confirm,
       .print =
           [](std::string_view text) {
             (void)std::fwrite(text.data(), 1, text.size(), stdout);

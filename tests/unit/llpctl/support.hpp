@@ -14,10 +14,13 @@
 #include <iterator>
 #include <map>
 #include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "llpctl/context.hpp"
+#include "llpctl/doctor_system.hpp"
 #include "netlink/model/model_kernel.hpp"
 
 namespace llp::ctl::test {
@@ -129,6 +132,13 @@ class Llpctl : public ::testing::Test {
           return answer == programs.end() ? std::string() : answer->second;
         },
         .time_of_day = [](std::uint64_t ns) { return "t=" + std::to_string(ns / 1'000'000); },
+        .ask_daemon = [this](const Json& request) { return daemon(request); },
+        .doctor_system = [this] { return doctor_system(); },
+        .confirm =
+            [this](const std::string& question) {
+              questions.push_back(question);
+              return says;
+            },
         .print = [this](std::string_view text) { out += text; },
         .complain = [this](std::string_view text) { err += std::string(text) + "\n"; },
         .io = io,
@@ -146,7 +156,7 @@ class Llpctl : public ::testing::Test {
     try {
       app.parse(std::move(words));
     } catch (const CLI::ParseError& e) {
-      err += e.what();
+      err += usage_words(app, e);
       return 64;
     }
     return verb();
@@ -167,6 +177,12 @@ class Llpctl : public ::testing::Test {
     std::ifstream in(dir_ / file);
     return {std::istreambuf_iterator<char>(in), {}};
   }
+
+  using Json = nlohmann::ordered_json;
+  virtual Result<Json> daemon(const Json&) { return fail(Errc::refused, "no llpd answers"); }
+  virtual std::unique_ptr<DoctorSystem> doctor_system() { return nullptr; }
+  std::vector<std::string> questions;
+  std::optional<bool> says;  // a person, when asked
 
   virtual std::unique_ptr<line::MessageDevice> device(const std::string&) { return nullptr; }
 

@@ -13,6 +13,7 @@
 
 #include "cmd/exit_status.hpp"
 #include "llpctl/context.hpp"
+#include "llpctl/daemon.hpp"
 #include "llpctl/system.hpp"
 
 namespace {
@@ -26,12 +27,15 @@ Examples:
   llpctl set chem timer_a=8s --restart        a parameter of its protocol
   llpctl monitor --trouble                    what goes wrong, as it happens
   llpctl send chem order.hl7                  a message, and its reply on standard output
+  llpctl status                               the lines that llpd serves, and how they are
+  llpctl spool list chem                      what llpd keeps for an application, or for you
   llpctl bind /dev/ttyUSB0 chem protocol=x328 baud=9600 to=5001%labsys
       from now on this adapter is the line chem, whenever it is plugged in
 
 Exit status: 0 all well; 1 a message was not delivered or got no reply; 64 wrong usage; 66 a file or port
 is missing; 69 the module n_llp or the line is not there; 70 internal error; 71 the system refuses; 74 an
-attached port was unplugged; 75 in use, or the line is up; 77 no permission.
+attached port was unplugged; 75 in use, or the line is up; 77 no permission; 78 llpd refuses its new
+configuration. status: 1 if a line is bad.
 )";
 
 void say(std::string_view text) { fmt::print(stderr, "llpctl: {}\n", text); }
@@ -60,16 +64,20 @@ int main(int argc, char** argv) {
   CLI::App app("Sees and drives the lines of the kernel's line discipline n_llp.", "llpctl");
   app.footer(kExamples);
   app.set_version_flag("--version", "llpctl " LLP_VERSION);
+  std::string control;
+  app.add_option("--control", control, "llpd's control socket, if it is not where it is by default")
+      ->type_name("PATH");
   ctl::Run run;
   ctl::add_verbs(app, context, run);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);
-    say(fmt::format("{} (see llpctl --help)", e.what()));
+    say(fmt::format("{} (see llpctl --help)", ctl::usage_words(app, e)));
     return cmd::kUsage;
   }
   try {
+    if (!control.empty()) context.ask_daemon = ctl::daemon_at(control);
     return run();
   } catch (const std::exception& e) {
     say(fmt::format("internal error: {}", e.what()));

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""llpctl against a running llpd: its lines, its orders, its spool; and what doctor finds on a real terminal."""
+
+import json
+import os
+from types import SimpleNamespace
+
+import pytest
+
+from support import stations
+from support.apps import App
+from support.content import hl7, reply_to
+from support.lines import Line
+from support.programs import BIN, until
+
+pytestmark = pytest.mark.user
+
+
+class Lab:
+    """llpd with an X3.28 line on a terminal, and no application yet."""
+
+    def __init__(self, stage, *keys):
+        self.stage = stage
+        self.line = Line(stage, "tty").prepare()
+        self.app_path = str(stage.path("app"))
+        self.config = stage.path("llpd.toml")
+        self.text = "\n".join([
+            f'runtime_dir = "{stage.run_dir}"', f'lock_dir = "{stage.lock_dir}"', "[line.chem]",
+            'protocol = "x328"', f'port = "{self.line.toml}"', f'to = "unix:{self.app_path}"',
+            'expect = "none"', 'connect_tries = 1', *keys, ""])
+        self.config.write_text(self.text)
+        self.llpd = stage.llpd("--config", self.config)
+        self.station = stations.station("x328", self.line.wire(self.llpd))
+        until(lambda: self.status()["state"] == "running", "a line that runs", program=self.llpd)
+
+    def ctl(self, *words, status=0, **how):
+        program = self.stage.start([BIN / "llpctl", "--control", self.stage.run_dir / "llpd.control", *words],
+                                   exit_status=status, **how)
+        program.finish()
+        return SimpleNamespace(status=program.process.returncode, out=program.out.decode("latin-1"), err=program.log)
+
+    def json(self, *words, status=0):
+        return json.loads(self.ctl(*words, "--json", status=status).out)
+
+    def status(self):
+        said = self.ctl("status", "chem", "--json", status=None)
+        return json.loads(said.out) if said.status in (0, 1) else {"state": "unknown"}
+
+
+def test_lines_and_orders(stage):
+    lab = Lab(stage)
+    table = lab.ctl("status").out
+    assert table.startswith("LINE  HEALTH") and "chem" in table
+    assert all(len(line) <= 80 for line in table.splitlines()), table
+    lab.ctl("stop", "chem")
+    until(lambda: lab.status()["state"] == "stopped", "a line that stopped", program=lab.llpd)
+    assert "stopped on request" in lab.ctl("status").out
+    lab.ctl("start", "chem")
+    until(lambda: lab.status()["state"] == "running", "a line that runs again", program=lab.llpd)
+    wrong = lab.ctl("stop", "chme", status=69)
+    assert "did you mean 'chem'" in wrong.err
+    lab.config.write_text(lab.text + "bald = 9600\n")
+    refused = lab.ctl("reload", status=78)
+    assert "bald" in refused.err
+    lab.config.write_text(lab.text)
+    lab.ctl("reload")
+    lab.llpd.stop()
+    assert "does it run?" in lab.ctl("status", status=69).err
+
+
+def test_what_could_not_be_delivered(stage):
+    """A letter is given up, looked at, tried again and delivered; another one is dropped. Its content is no log's."""
+    lab = Lab(stage, f'spool = {{ dir = "{stage.path("spool")}", max_age = "50ms" }}', 'spool_retry_min = "20ms"',
+              'spool_retry_max = "50ms"')
+    first, second = hl7("A1", 300), hl7("A2", 5000)
+    for message in (first, second):
+        assert lab.station.send(message)
+    until(lambda: lab.status()["spool"]["dead"] == 2, "two dead letters", program=lab.llpd)
+    letters = lab.json("spool", "list", "chem")
+    assert [(letter["place"], letter["bytes"]) for letter in letters] == [("dead", 300), ("dead", 5000)]
+    one, two = (str(letter["id"]) for letter in letters)
+    assert "it was not delivered within" in lab.ctl("spool", "list", "chem").out
+    assert lab.ctl("spool", "show", "chem", two, "--content").out.encode("latin-1") == second
+    lab.llpd.wait_for(rf"asks for spool-show 'chem' {two} with its content")
+    assert "--yes" in lab.ctl("spool", "drop", "chem", two, status=64).err
+    assert lab.json("spool", "drop", "chem", two, "--yes") == {"done": 1, "asked": 1}
+    assert "there is no letter" in lab.ctl("spool", "show", "chem", two, status=69).err
+    app = App(stage, reply_to, path=lab.app_path)
+    lab.ctl("spool", "retry", "chem")
+    assert app.wait(1, program=lab.llpd) == [first]
+    until(lambda: lab.json("spool", "list", "chem") == [], "an empty spool", program=lab.llpd)
+    assert one in lab.llpd.log and "MSH" not in lab.llpd.log
+
+
+def test_doctor_on_a_terminal(stage):
+    """Who else has the port, and what llpd says of the line; nothing more when both are over."""
+    lab = Lab(stage)
+    us = f"({os.getpid()})"  # the cable's maker has the terminal open, too
+    assert us in lab.ctl("doctor", "chem", status=1).out
+    with open(lab.line.path, "rb", buffering=0) as port:
+        other = stage.start(["sleep", "1000"], stdin=port, exit_status=None)
+    said = lab.ctl("doctor", "chem", "--lock-dir", stage.lock_dir, status=1)
+    assert f"sleep ({other.pid})" in said.out and "error [port-held] chem" in said.out
+    assert [f["id"] for f in lab.json("doctor", lab.line.path, status=1)] == ["port-held"]
+    other.kill()
+    assert "sleep" not in lab.ctl("doctor", "chem", status=1).out
+    lab.ctl("stop", "chem")
+    until(lambda: lab.status()["state"] == "stopped", "a line that stopped", program=lab.llpd)
+    assert [f["id"] for f in lab.json("doctor", "chem", status=1)] == ["port-held", "line-waits"]
+    lab.ctl("doctor", "chme", status=69)
+    gone = stage.path("gone")
+    assert f"{gone} is not there." in lab.ctl("doctor", gone, status=1).out

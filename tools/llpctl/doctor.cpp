@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// llpctl doctor: what is wrong, in words, and what to do.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <utility>
+
+#include "config/text.hpp"
+#include "llpctl/context.hpp"
+#include "llpctl/daemon.hpp"
+#include "llpctl/doctor_facts.hpp"
+#include "llpctl/doctor_system.hpp"
+#include "llpctl/json.hpp"
+#include "llpctl/table.hpp"
+#include "llpctl/words.hpp"
+
+namespace llp::ctl {
+
+namespace {
+
+using doctor::Facts;
+using doctor::Finding;
+using doctor::Line;
+using doctor::Severity;
+
+constexpr int kFound = 1;
+constexpr unsigned kP99 = 990;
+
+struct Arguments {
+  std::string which;
+  std::string lock_dir = "/var/lock";
+};
+
+// A line and the port that it is on; empty: none that is a serial port.
+struct Subject {
+  Line line;
+  std::string device;
+};
+
+Line line_of(const netlink::LineStatus& status, const netlink::LineStats& stats) {
+  Line line;
+  line.name = status.name.empty() ? fmt::format("llp{}", status.line) : status.name;
+  line.in_kernel = true;
+  line.up = status.up;
+  line.takes_messages = (status.flags & LLP_INFO_READY) != 0;
+  line.state = state_words(status);
+  line.protocol = protocol_word(status);
+  for (const auto& p : status.params) line.params[p.name] = p.value;
+  for (const auto& c : stats.counters) line.counters[c.name] = c.value;
+  if (stats.turnaround.count > 0) {
+    line.answer_longest_ns = stats.turnaround.longest;
+    line.answer_p99_ns = quantile(stats.turnaround, kP99);
+  }
+  return line;
+}
+
+Line line_of(const DaemonJson& json) {
+  Line line;
+  line.name = shown(text_at(json, "name"));
+  line.state = text_at(json, "state");
+  line.health = text_at(json, "health");
+  line.reason = shown(text_at(json, "reason"));
+  line.protocol = text_at(json, "protocol");
+  line.takes_messages = flag_at(json, "takes_messages");
+  for (const auto& [key, value] : part_at(json, "protocol_counters").items()) {
+    if (value.is_number_unsigned()) line.counters[key] = value.get<std::uint64_t>();
+  }
+  return line;
+}
+
+// "/dev/ttyS0" of llpd's words for a port.
+std::string device_in(const DaemonJson& json) {
+  const std::string port = text_at(json, "port");
+  if (!port.starts_with('/')) return {};
+  return port.substr(0, port.find(' '));
+}
+
+class Doctor {
+ public:
+  Doctor(Context& context, const Arguments& a)
+      : context_(context), arguments_(a), system_(context.doctor_system()) {}
+
+  int run() {
+    ask_machine();
+    std::vector<Subject> subjects = gather();
+    bool known = arguments_.which.empty();
+    if (known) found_ = judge(Facts{&machine_, nullptr, nullptr});
+    for (const Subject& subject : subjects) {
+      if (!known_as(subject)) continue;
+      known = true;
+      examine_line(subject);
+    }
+    // No line, so a port, whether or not it is there.
+    if (!known && arguments_.which.find('/') == std::string::npos) return unknown(subjects);
+    if (!known) examine_port(arguments_.which, nullptr);
+    std::ranges::stable_sort(found_, {}, &Finding::severity);
+    context_.print(context_.json ? as_json() : as_text());
+    const auto grave = [](const Finding& f) { return f.severity != Severity::hint; };
+    return std::ranges::any_of(found_, grave) ? kFound : 0;
+  }
+
+ private:
+  void ask_machine() {
+    machine_.ldiscs = system_->text_of("/proc/tty/ldiscs");
+    machine_.meddlers = system_->running({"ModemManager", "brltty", "gpsd"});
+  }
+
+  std::vector<Subject> gather() {
+    std::vector<Subject> all;
+    if (auto kernel = context_.open_kernel()) {
+      kernel_lines(**kernel, all);
+    } else {
+      machine_.kernel = kernel.error().message;
+    }
+    const auto served = daemon_lines(context_);
+    if (!served) {
+      machine_.daemon = served.error().message;
+      return all;
+    }
+    for (const DaemonJson& json : *served) add_served(json, all);
+    return all;
+  }
+
+  void kernel_lines(netlink::KernelControl& kernel, std::vector<Subject>& all) {
+    const auto lines = kernel.lines();
+    if (!lines) {
+      machine_.kernel = lines.error().message;
+      return;
+    }
+    for (const auto& status : *lines) {
+      const auto stats = kernel.stats(netlink::LineNumber{status.line});
+      if (!stats) continue;  // it went meanwhile
+      std::string tty = status.tty;
+      if (tty.starts_with("pts") && !tty.starts_with("pts/")) tty.insert(3, "/");
+      all.push_back({line_of(status, *stats), (context_.dev_dir / tty).string()});
+    }
+  }
+
+  // The kernel knows more of the lines that both know.
+  static void add_served(const DaemonJson& json, std::vector<Subject>& all) {
+    Subject subject{line_of(json), device_in(json)};
+    const auto same = std::ranges::find_if(
+        all, [&](const Subject& s) { return s.line.in_kernel && s.line.name == subject.line.name; });
+    if (same == all.end()) {
+      all.push_back(std::move(subject));
+      return;
+    }
+    same->line.health = subject.line.health;
+    same->line.reason = subject.line.reason;
+  }
+
+  bool known_as(const Subject& subject) {
+    const std::string& which = arguments_.which;
+    if (which.empty() || which == subject.line.name || which == subject.device) return true;
+    const std::string real = which.starts_with('/') ? system_->real_path(which) : std::string();
+    return !real.empty() && !subject.device.empty() && real == system_->real_path(subject.device);
+  }
+
+  int unknown(const std::vector<Subject>& subjects) {
+    std::vector<std::string> names;
+    for (const Subject& subject : subjects) names.push_back(subject.line.name);
+    return context_.failed({Errc::not_found,
+                            "there is no line or port " + config::quote(arguments_.which) +
+                                config::did_you_mean(arguments_.which, names),
+                            0});
+  }
+
+  void examine_line(const Subject& subject) {
+    if (subject.device.empty()) {
+      add(judge(Facts{&machine_, nullptr, &subject.line}));
+    } else {
+      examine_port(subject.device, &subject.line);
+    }
+    examined_.push_back(subject.line.name);
+  }
+
+  void examine_port(const std::string& device, const Line* line) {
+    const doctor::Port port = examine(*system_, device, arguments_.lock_dir);
+    add(judge(Facts{&machine_, &port, line}));
+    if (line == nullptr) examined_.push_back(device);
+    if (port.state) wires_.push_back(wire_words(port));
+  }
+
+  static std::string wire_words(const doctor::Port& port) {
+    const doctor::PortState& s = *port.state;
+    std::string words = fmt::format("{}: {} baud {}", port.node, s.baud, s.mode);
+    if (!s.modem_lines) return words + ", no modem lines";
+    const auto on = [](bool raised) { return raised ? "on" : "off"; };
+    return words +
+           fmt::format(", DCD {}, DSR {}, CTS {}", on(s.carrier), on(s.data_set), on(s.clear_to_send));
+  }
+
+  void add(std::vector<Finding> more) { std::ranges::move(more, std::back_inserter(found_)); }
+
+  [[nodiscard]] std::string as_json() const {
+    Json out = Json::array();
+    for (const Finding& f : found_) {
+      out.element(Json::object()
+                      .text("id", f.id)
+                      .text("severity", to_string(f.severity))
+                      .text("subject", f.subject)
+                      .text("sentence", f.sentence)
+                      .text("advice", f.advice)
+                      .str());
+    }
+    return out.str() + "\n";
+  }
+
+  [[nodiscard]] std::string as_text() const {
+    std::string out;
+    for (const std::string& wire : wires_) out += wire + "\n";
+    const auto colour = [&](Severity severity) {
+      if (!context_.colour) return "";
+      constexpr std::array kColours{"\x1b[31m", "\x1b[33m", "\x1b[36m"};
+      return kColours.at(static_cast<std::size_t>(severity));
+    };
+    for (const Finding& f : found_) {
+      out += fmt::format("\n{}{}{} [{}]{}{}\n", colour(f.severity), to_string(f.severity),
+                         context_.colour ? "\x1b[0m" : "", f.id, f.subject.empty() ? "" : " ", f.subject);
+      out += wrapped(f.sentence, 2, context_.columns) + wrapped(f.advice, 4, context_.columns);
+    }
+    if (found_.empty()) {
+      out += fmt::format("{}Nothing is wrong{}.\n", out.empty() ? "" : "\n",
+                         examined_.empty() ? "; there is no line yet" : " that can be seen from here");
+    }
+    return out.starts_with('\n') ? out.substr(1) : out;
+  }
+
+  Context& context_;
+  const Arguments& arguments_;
+  std::unique_ptr<DoctorSystem> system_;
+  doctor::Machine machine_;
+  std::vector<Finding> found_;
+  std::vector<std::string> examined_, wires_;
+};
+
+}  // namespace
+
+void add_doctor(CLI::App& app, Context& context, Run& run) {
+  auto* verb = app.add_subcommand("doctor", "what is wrong with lines and ports, and what to do");
+  const auto a = std::make_shared<Arguments>();
+  verb->add_option("line", a->which, "a line or a port (a path); else the machine and all lines")
+      ->type_name("LINE");
+  verb->add_option("--lock-dir", a->lock_dir, "where UUCP lock files are")
+      ->type_name("DIR")
+      ->capture_default_str();
+  verb->footer(
+      "It opens ports to ask them; on one that nobody has open, DTR and RTS move. Exit status 1: something\n"
+      "was found that is more than a hint.\n\n"
+      "Examples:\n"
+      "  llpctl doctor                       the machine, and every line\n"
+      "  llpctl doctor chem                  one line and its port\n"
+      "  llpctl doctor /dev/ttyUSB0          a port that is no line yet\n"
+      "  llpctl doctor --json | jq '.[] | select(.severity == \"error\")'");
+  verb->callback([&context, &run, a] { run = [&context, a] { return Doctor(context, *a).run(); }; });
+}
+
+}  // namespace llp::ctl
