@@ -48,7 +48,8 @@ void Explorer::judge(const std::vector<Finding>& findings, const World& w, std::
 bool Explorer::out_of_bounds() {
   const std::size_t memory = seen_.bytes() + (same_ ? same_->bytes() : 0) + (more_ ? more_->bytes() : 0);
   report_.memory = std::max(report_.memory, memory);
-  return memory > limits_.memory || std::chrono::steady_clock::now() - begin_ > limits_.time;
+  return memory > limits_.memory || std::chrono::steady_clock::now() - begin_ > limits_.time ||
+         (limits_.interrupted && *limits_.interrupted);
 }
 
 std::uint32_t Explorer::live(const World& w, std::uint32_t entry) {

@@ -5,6 +5,7 @@
 // state that was seen need not be looked at again with fewer faults left.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <map>
 #include <memory>
@@ -23,6 +24,7 @@ struct Limits {
   std::size_t memory = std::size_t{4} << 30;
   bool keep_going = false;  // look for one violation of each kind
   bool exact = false;       // the last layer breadth first, too: shortest traces, more memory
+  const std::atomic<bool>* interrupted = nullptr;  // stop as if the time was up
 };
 
 struct Violation {

@@ -3,6 +3,7 @@
 // llp_model: explores two stations over a faulty line.
 #include <atomic>
 #include <charconv>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -36,8 +37,11 @@ Explores two stations over a faulty line, in every configuration of a profile.
   --promises FILE        compare the named cases and their runs with FILE
   --write-promises FILE  write them
   --list                 print the configurations
-Exit status 1: a property was violated. 2: usage.
+Interrupted (SIGINT, SIGTERM), it prints what it completed.
+Exit status 1: a property was violated, or not all was explored. 2: usage.
 )";
+
+std::atomic<bool> interrupted = false;  // by a signal
 
 struct Options {
   Profile profile = Profile::kCheck;
@@ -115,6 +119,7 @@ Outcome explore(const Config& c, const Options& o) {
   limits.keep_going = o.keep_going;
   limits.time = std::chrono::minutes(o.minutes);
   limits.memory = static_cast<std::size_t>(o.memory) << 20;
+  limits.interrupted = &interrupted;
   const Model model(c);
   const Report r = Explorer(model, limits).run();
   Outcome out;
@@ -242,6 +247,8 @@ int main(int argc, char** argv) {
       std::printf("%-22s %d faults, %d events: %s\n", c.name.c_str(), c.faults, c.events, c.about.c_str());
     return 0;
   }
+  (void)std::signal(SIGINT, [](int) { interrupted = true; });
+  (void)std::signal(SIGTERM, [](int) { interrupted = true; });
   std::vector<Outcome> done(all.size());
   std::atomic<std::size_t> next = 0;
   std::mutex print;
@@ -250,7 +257,12 @@ int main(int argc, char** argv) {
     for (int j = 0; j < o.jobs; j++) {
       workers.emplace_back([&] {
         for (std::size_t i = next++; i < all.size(); i = next++) {
-          done[i] = explore(all[i], o);
+          if (interrupted) {
+            done[i].text = all[i].name + ": not begun\n";
+            done[i].failure = "interrupted";
+          } else {
+            done[i] = explore(all[i], o);
+          }
           const std::lock_guard lock(print);
           (void)std::fputs(done[i].text.c_str(), stdout);
           (void)std::fflush(stdout);
