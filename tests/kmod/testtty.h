@@ -10,6 +10,7 @@
 #include <linux/hrtimer.h>
 #include <linux/kfifo.h>
 #include <linux/ktime.h>
+#include <linux/prandom.h>
 #include <linux/serial.h>
 #include <linux/spinlock.h>
 #include <linux/tty.h>
@@ -68,6 +69,8 @@ struct lt_fault {
  * @rx_count: bytes that came since the module was loaded
  * @faults: what is to happen to bytes to come
  * @n_faults: how many of @faults are in use
+ * @noise: one byte in so many has an error, by chance; 0: none has
+ * @chance: which, and what error
  * @icount: what came, by kind, as TIOCGICOUNT tells
  * @lost: bytes that came when nobody could have them
  *
@@ -108,6 +111,8 @@ struct lt_port {
 	u64 rx_count;
 	struct lt_fault faults[LT_FAULTS];
 	unsigned int n_faults;
+	unsigned int noise;
+	struct rnd_state chance;
 	struct async_icount icount;
 	u64 lost;
 
@@ -132,6 +137,8 @@ void lt_line_flush(struct lt_port *lt);
 void lt_line_kick(struct lt_port *lt);
 void lt_line_break(struct lt_port *lt);
 int lt_line_inject(struct lt_port *lt, enum lt_fault_kind kind, u64 after);
+void lt_line_noise(struct lt_port *lt, unsigned int one_in);
+void lt_line_seed(struct lt_port *lt, u64 seed);
 void lt_line_clear(struct lt_port *lt);
 void lt_line_defaults(struct lt_port *lt);
 void lt_line_icount(struct lt_port *lt, struct async_icount *icount);

@@ -14,6 +14,8 @@
  *	frame N		likewise a framing error
  *	overrun N	likewise is followed by an overrun
  *	break N		likewise has a break before it
+ *	noise N		one byte in N has one of these errors, by chance (0: none)
+ *	seed N		which ones: the same for the same seed and bytes
  *	clear		none of these any more
  *	defaults	pace, hold, room, accept, late and faults as at first
  *	hangup		hang up
@@ -118,6 +120,18 @@ static int lt_do_break(struct lt_port *lt, u64 number)
 	return lt_line_inject(lt, LT_BREAK, number);
 }
 
+static int lt_do_noise(struct lt_port *lt, u64 number)
+{
+	lt_line_noise(lt, number);
+	return 0;
+}
+
+static int lt_do_seed(struct lt_port *lt, u64 number)
+{
+	lt_line_seed(lt, number);
+	return 0;
+}
+
 static int lt_do_clear(struct lt_port *lt, u64 number)
 {
 	lt_line_clear(lt);
@@ -156,6 +170,8 @@ static const struct lt_command lt_commands[] = {
 	{ "frame",    true,  0, U32_MAX,        lt_do_frame },
 	{ "overrun",  true,  0, U32_MAX,        lt_do_overrun },
 	{ "break",    true,  0, U32_MAX,        lt_do_break },
+	{ "noise",    true,  0, U32_MAX,        lt_do_noise },
+	{ "seed",     true,  0, U64_MAX,        lt_do_seed },
 	{ "clear",    false, 0, 0,              lt_do_clear },
 	{ "defaults", false, 0, 0,              lt_do_defaults },
 	{ "hangup",   false, 0, 0,              lt_do_hangup },

@@ -54,6 +54,27 @@ static void lt_insert_break(struct lt_port *lt)
 	tty_insert_flip_char(&lt->port, 0, lt->iflag & (BRKINT | PARMRK) ? TTY_BREAK : TTY_NORMAL);
 }
 
+/* What chance does to a byte. */
+static void lt_noise(struct lt_port *lt, bool *parity, bool *frame, bool *overrun)
+{
+	if (!lt->noise || prandom_u32_state(&lt->chance) % lt->noise)
+		return;
+	switch (prandom_u32_state(&lt->chance) % 4) {
+	case 0:
+		*parity = true;
+		break;
+	case 1:
+		*frame = true;
+		break;
+	case 2:
+		*overrun = true;
+		break;
+	default:
+		lt_insert_break(lt);
+		break;
+	}
+}
+
 /* One byte from the line, with what was injected for it. */
 static void lt_receive_byte(struct lt_port *lt, u8 byte)
 {
@@ -81,6 +102,7 @@ static void lt_receive_byte(struct lt_port *lt, u8 byte)
 		}
 		lt->faults[i] = lt->faults[--lt->n_faults];
 	}
+	lt_noise(lt, &parity, &frame, &overrun);
 	lt->rx_count++;
 	lt->icount.rx++;
 	lt_insert(lt, byte, parity, frame);
@@ -146,6 +168,34 @@ int lt_line_inject(struct lt_port *lt, enum lt_fault_kind kind, u64 after)
 }
 
 /**
+ * lt_line_noise() - bytes to come have errors by chance
+ * @lt: the port that receives them
+ * @one_in: one byte in so many; 0: none
+ */
+void lt_line_noise(struct lt_port *lt, unsigned int one_in)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&lt->rx_lock, flags);
+	lt->noise = one_in;
+	spin_unlock_irqrestore(&lt->rx_lock, flags);
+}
+
+/**
+ * lt_line_seed() - which bytes those are
+ * @lt: the port that receives them
+ * @seed: any number
+ */
+void lt_line_seed(struct lt_port *lt, u64 seed)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&lt->rx_lock, flags);
+	prandom_seed_state(&lt->chance, seed);
+	spin_unlock_irqrestore(&lt->rx_lock, flags);
+}
+
+/**
  * lt_line_clear() - forget what was injected and did not happen yet
  * @lt: the port
  */
@@ -155,6 +205,7 @@ void lt_line_clear(struct lt_port *lt)
 
 	spin_lock_irqsave(&lt->rx_lock, flags);
 	lt->n_faults = 0;
+	lt->noise = 0;
 	spin_unlock_irqrestore(&lt->rx_lock, flags);
 }
 
@@ -469,6 +520,7 @@ void lt_line_init(struct lt_port *lt)
 	INIT_KFIFO(lt->fifo);
 	lt->byte_ns = NSEC_PER_SEC / 960;
 	lt->mask = 0xff;
+	prandom_seed_state(&lt->chance, 1);
 	lt_hrtimer_setup(&lt->tx_timer, lt_tx_timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_SOFT);
 	lt_hrtimer_setup(&lt->wake_timer, lt_wake_timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_SOFT);
 	lt_line_defaults(lt);

@@ -6,6 +6,7 @@
 
 #include "genl.h"
 #include "line.h"
+#include "rounds.h"
 
 enum { A = 0, B = 1, ROUNDS = 40 };
 
@@ -279,7 +280,7 @@ TEST(ends_in_any_order_under_load) {
   }
   ASSERT_EQ(0, pthread_create(&threads[6], NULL, ask_netlink, NULL));
   ASSERT_EQ(0, pthread_create(&threads[7], NULL, read_sysfs, NULL));
-  for (int i = 0; i < ROUNDS; i++) {
+  for (long i = 0, most = rounds(ROUNDS); i < most; i++) {
     pause_ms(15);
     (void)tty_control(2 + i % 2, "hangup\n");
     (void)tty_control(2 + i % 2, "parity 3\nbreak 5\n");

@@ -383,7 +383,8 @@ TEST(mllp_1_says_nothing_either_way) {
   station_end(&s);
 }
 
-// What nobody wants a verdict on is read after the line was set up anew; and it is not taken for what came since.
+// What nobody wants a verdict on is read after the line was set up anew; and it is not taken for what came
+// since.
 TEST(what_waits_outlives_a_line_that_goes_down) {
   struct station s;
   ASSERT_TRUE(station_begin(&s, LLP_PROTOCOL_MLLP, NULL)) { TH_LOG("%s", strerror(errno)); }
