@@ -14,7 +14,8 @@ foreach(page ${pages})
   string(SUBSTRING ${section} 1 -1 section)
   install(FILES ${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
 endforeach()
-install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs/examples DESTINATION ${CMAKE_INSTALL_DOCDIR} OPTIONAL)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs/examples ${PROJECT_SOURCE_DIR}/docs/grafana
+  DESTINATION ${CMAKE_INSTALL_DOCDIR} OPTIONAL)
 
 # Where systemd, udev and the shells look, beneath /usr and /usr/local alike.
 foreach(unit llpd.service llp-attach@.service)

@@ -112,7 +112,7 @@ def test_what_is_installed(tmp_path):
     for file in ("bin/llpd", "bin/llpctl", "bin/llpattach", "lib/systemd/system/llpd.service",
                  "lib/systemd/system/llp-attach@.service", "lib/udev/rules.d/60-llp.rules",
                  "lib/udev/rules.d/90-llp-attach.rules", "lib/sysusers.d/llp.conf", "lib/tmpfiles.d/llp.conf",
-                 "share/man/man1/llpctl.1", "share/man/man8/llpattach.8",
+                 "share/doc/llpdrv/grafana/llpd.json", "share/man/man1/llpctl.1", "share/man/man8/llpattach.8",
                  "share/bash-completion/completions/llpctl", "share/zsh/site-functions/_llpctl"):
         assert (prefix / file).is_file(), file
     assert "ExecStart=/usr/bin/llpd\n" in (prefix / "lib/systemd/system/llpd.service").read_text()
