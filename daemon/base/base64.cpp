@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 constexpr std::size_t kBytes = 3, kChars = 4;  // of a group
-constexpr unsigned kBits = 6;
+constexpr unsigned kDigitBits = 6;
 
 }  // namespace
 
@@ -22,7 +22,7 @@ std::string base64(std::span<const std::uint8_t> bytes) {
     std::uint32_t group = 0;
     for (std::size_t i = 0; i < kBytes; ++i) group = group << 8U | (i < have ? bytes[at + i] : 0U);
     for (std::size_t i = 0; i < kChars; ++i) {
-      const auto digit = group >> (kChars - 1 - i) * kBits & 0x3fU;
+      const auto digit = group >> (kChars - 1 - i) * kDigitBits & 0x3fU;
       out += i <= have ? kDigits[digit] : '=';
     }
   }
@@ -41,7 +41,7 @@ std::optional<std::vector<std::uint8_t>> from_base64(std::string_view text) {
     for (std::size_t i = 0; i < kChars; ++i) {
       const std::size_t digit = i + filled < kChars ? kDigits.find(text[at + i]) : 0;
       if (digit == std::string_view::npos) return std::nullopt;
-      group = group << kBits | static_cast<std::uint32_t>(digit);
+      group = group << kDigitBits | static_cast<std::uint32_t>(digit);
     }
     for (std::size_t i = 0; i + filled < kBytes; ++i) {
       out.push_back(static_cast<std::uint8_t>(group >> (kBytes - 1 - i) * 8U));
