@@ -16,6 +16,9 @@ foreach(page ${pages})
 endforeach()
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs/examples ${PROJECT_SOURCE_DIR}/docs/grafana
   DESTINATION ${CMAKE_INSTALL_DOCDIR} OPTIONAL)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.md"
+  PATTERN examples EXCLUDE PATTERN grafana EXCLUDE PATTERN ABI EXCLUDE)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/tests/captures DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.capture")
 
 # Where systemd, udev and the shells look, beneath /usr and /usr/local alike.
 foreach(unit llpd.service llp-attach@.service)

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Every command of the manual, page by page, and what it prints."""
+
+import shutil
+import sys
+import tempfile
+
+import pytest
+
+from support import ROOT
+from support.programs import BIN
+
+sys.path.insert(0, str(ROOT / "tests" / "docs"))
+import manual  # noqa: E402
+
+pytestmark = [pytest.mark.user,
+              pytest.mark.skipif(not all((BIN / name).is_file() for name in ("llpcat", "llpctl")),
+                                 reason=f"no llpcat, or no llpctl, in {BIN}")]
+
+
+def runs_here(page):
+    return any(block.commands and not block.reason and block.place in ("", "any")
+               for block in manual.blocks_of(page.read_text()))
+
+
+@pytest.mark.parametrize("page", filter(runs_here, manual.pages()), ids=lambda page: page.stem)
+def test_page(page):
+    directory = tempfile.mkdtemp(prefix="llp-doc-")  # short: UNIX sockets have 107 bytes
+    try:
+        ran, _ = manual.run_page(page, directory, BIN)
+    except manual.PageError as error:
+        pytest.fail(str(error), pytrace=False)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+    assert ran > 0
