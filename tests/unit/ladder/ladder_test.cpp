@@ -387,7 +387,7 @@ TEST(Golden, Ladders) {
     style.content = true;
     expect_golden(file + ".content.txt", text_of(*c, style));
     if (file == "nak_and_retransmission")
-      expect_golden(file + ".svg", svg_ladder(style, sights_of(*c), "a date"));
+      expect_golden(file + ".svg.txt", svg_ladder(style, sights_of(*c), "a date"));
   }
 }
 
