@@ -29,6 +29,8 @@ foreach(unit llpd.service llp-attach@.service)
 endforeach()
 install(FILES ${PROJECT_SOURCE_DIR}/udev/60-llp.rules ${PROJECT_SOURCE_DIR}/udev/90-llp-attach.rules
   DESTINATION lib/udev/rules.d)
+install(FILES ${PROJECT_SOURCE_DIR}/udev/llpd-dist@.socket DESTINATION lib/systemd/system)
+install(FILES ${PROJECT_SOURCE_DIR}/udev/llp.logrotate DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES ${PROJECT_SOURCE_DIR}/udev/llp.sysusers DESTINATION lib/sysusers.d RENAME llp.conf)
 install(FILES ${PROJECT_SOURCE_DIR}/udev/llp.tmpfiles DESTINATION lib/tmpfiles.d RENAME llp.conf)
 if(TARGET llpctl)

@@ -15,6 +15,7 @@
 #include "cmd/debug_observer.hpp"
 #include "cmd/exit_status.hpp"
 #include "cmd/wire_observer.hpp"
+#include "core/audit_log.hpp"
 
 namespace llp::cmd {
 
@@ -55,6 +56,7 @@ Host::Host(std::vector<core::LineConfig> lines, HostOptions options, std::shared
 
 Host::~Host() {
   if (ports_) ports_->stop();
+  if (audit_) audit_->close();  // while there is a loop that it can tell
 }
 
 void Host::set_ports(std::shared_ptr<io::PortWatch> ports) {
@@ -62,10 +64,27 @@ void Host::set_ports(std::shared_ptr<io::PortWatch> ports) {
   for (const auto& slot : slots_) slot->config.stream.ports = ports_;
 }
 
-void Host::add(core::LineConfig config) {
+void Host::set_inherited(std::shared_ptr<const illp::Inherited> sockets) {
+  inherited_ = std::move(sockets);
+  for (const auto& slot : slots_) slot->config.inherited = inherited_;
+}
+
+void Host::set_audit(std::shared_ptr<core::AuditLog> audit) {
+  audit_ = std::move(audit);
+  for (const auto& slot : slots_) slot->config.audit = audit_;
+}
+
+// What all lines of the program share.
+void Host::share(core::LineConfig& config) const {
   config.stream.pool = pool_;
   config.stream.ports = ports_;
   config.journals = journals_;
+  config.inherited = inherited_;
+  config.audit = audit_;
+}
+
+void Host::add(core::LineConfig config) {
+  share(config);
   slots_.push_back(std::make_unique<Slot>(context_, std::move(config)));
   slots_.back()->untried = true;
   ++untried_;
@@ -390,9 +409,7 @@ void Host::apply(config::DaemonConfig config) {
       ++kept;
       continue;
     }
-    line.stream.pool = pool_;
-    line.stream.ports = ports_;
-    line.journals = journals_;
+    share(line);
     slot->next = std::move(line);
     slot->said.clear();
     if (!std::exchange(slot->untried, true)) ++untried_;

@@ -24,6 +24,7 @@
 #include "control/line_host.hpp"
 #include "core/journal_access.hpp"
 #include "core/line_service.hpp"
+#include "illp/inherited.hpp"
 #include "io/port_watch.hpp"
 
 namespace llp::cmd {
@@ -73,6 +74,12 @@ class Host final : public control::LineHost {
   // Where ports are found; stopped when the host goes. Before run().
   void set_ports(std::shared_ptr<io::PortWatch> ports);
 
+  // Sockets that listen already. Before run().
+  void set_inherited(std::shared_ptr<const illp::Inherited> sockets);
+
+  // Where transactions are written down. Before run().
+  void set_audit(std::shared_ptr<core::AuditLog> audit);
+
   // Returns the exit status when everything has ended. Once.
   [[nodiscard]] int run();
 
@@ -95,6 +102,7 @@ class Host final : public control::LineHost {
   [[nodiscard]] std::unique_ptr<core::LineService> make_service(Slot& slot, const Logger& log);
   [[nodiscard]] bool must_stop(const Slot& slot) const;
   void add(core::LineConfig config);
+  void share(core::LineConfig& config) const;
   void spawn(Slot& slot);
   void ended(Slot& slot);
   void let_go();
@@ -119,6 +127,8 @@ class Host final : public control::LineHost {
   std::shared_ptr<WorkerPool> pool_;
   std::shared_ptr<core::JournalSet> journals_ = std::make_shared<core::JournalSet>();
   std::shared_ptr<io::PortWatch> ports_;
+  std::shared_ptr<const illp::Inherited> inherited_;
+  std::shared_ptr<core::AuditLog> audit_;
   Logger log_;
   std::vector<std::unique_ptr<Slot>> slots_;
   std::vector<std::function<void(const std::vector<Error>&)>> reload_waiting_;

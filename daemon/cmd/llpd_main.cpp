@@ -8,11 +8,13 @@
 #include <optional>
 #include <utility>
 
+#include "cmd/activation.hpp"
 #include "cmd/addresses_check.hpp"
 #include "cmd/args.hpp"
 #include "cmd/background.hpp"
 #include "cmd/exit_status.hpp"
 #include "cmd/host.hpp"
+#include "cmd/journal_events.hpp"
 #include "cmd/log_sinks.hpp"
 #include "cmd/notify.hpp"
 #include "cmd/pid_file.hpp"
@@ -23,6 +25,7 @@
 #include "config/state_dir.hpp"
 #include "control/control_server.hpp"
 #include "control/metrics_server.hpp"
+#include "core/audit_log.hpp"
 #include "udev/port_finder.hpp"
 
 namespace llp::cmd {
@@ -120,6 +123,8 @@ Reloaded reload(const DaemonInvocation& invocation, const std::filesystem::path&
   };
   if (invocation.runtime_dir.empty() && read->runtime_dir != first.runtime_dir) fixed("runtime_dir");
   if (!invocation.pid_file && read->pid_file != first.pid_file) fixed("pid_file");
+  if (read->audit_log != first.audit_log) fixed("audit_log");
+  if (read->audit_message_id != first.audit_message_id) fixed("audit_message_id");
   if (read->metrics != first.metrics) fixed("metrics");
   if (read->metrics_allow.text() != first.metrics_allow.text()) fixed("metrics_allow");
   if (read->state_dir != first.state_dir) fixed("state_dir");
@@ -131,16 +136,20 @@ Reloaded reload(const DaemonInvocation& invocation, const std::filesystem::path&
 // What runs beside the lines.
 class Services {
  public:
-  Services(Host& host, const Logger& log)
+  // `to_journal`: what becomes of lines is told to systemd's journal.
+  Services(Host& host, const Logger& log, bool to_journal)
       : manager(
             host.executor(), host,
             watchdog_interval(::secure_getenv("WATCHDOG_USEC"), ::secure_getenv("WATCHDOG_PID"), ::getpid()),
             [](std::string_view state) { notify(state); }),
         control(host.executor(), host, LLP_VERSION, log),
-        metrics(host.executor(), host, LLP_VERSION, log) {}
+        metrics(host.executor(), host, LLP_VERSION, log) {
+    if (to_journal) journal.emplace(host, kName, journal_sender());
+  }
   ServiceManager manager;
   control::ControlServer control;
   control::MetricsServer metrics;
+  std::optional<JournalEvents> journal;
 
   void stop() noexcept {
     manager.stop();
@@ -149,7 +158,22 @@ class Services {
   }
 };
 
-int serve(const DaemonInvocation& invocation, config::DaemonConfig config) {
+// A socket that is handed over and that no line listens at keeps callers waiting.
+void warn_of_unused(const illp::Inherited& sockets, const std::vector<core::LineConfig>& lines,
+                    const Logger& log) {
+  for (const core::LineConfig& line : lines) {
+    if (line.dist) (void)sockets.find(line.name, *line.dist, line.illp);
+  }
+  for (const std::string& unused : sockets.unused()) {
+    log.warning(
+        "no line has a dist for the socket {} that was handed over: name it after the line "
+        "(FileDescriptorName=)",
+        unused);
+  }
+}
+
+int serve(const DaemonInvocation& invocation, config::DaemonConfig config,
+          const std::shared_ptr<illp::Inherited>& sockets) {
   const auto failed = [](const Error& error) {
     say(kName, error.message);
     return exit_status(error);
@@ -187,8 +211,14 @@ int serve(const DaemonInvocation& invocation, config::DaemonConfig config) {
   options.changed = [&services](const std::string& name) {
     services->manager.changed();
     services->control.line_changed(name);
+    if (services->journal) services->journal->line_changed(name);
   };
-  options.reloading = [&services] { services->manager.reloading(); };
+  std::weak_ptr<core::AuditLog> audit;
+  options.reloading = [&services, &audit] {
+    // Its file may have been moved away (logrotate), whatever the configuration is.
+    if (const auto file = audit.lock()) file->reopen();
+    services->manager.reloading();
+  };
   options.reloaded = [&services] {
     services->manager.ready();
     services->control.tell("reloaded");
@@ -199,14 +229,29 @@ int serve(const DaemonInvocation& invocation, config::DaemonConfig config) {
     services->control.tell("ending");
   };
   options.ended = [&services] { services->stop(); };
+  warn_of_unused(*sockets, config.lines, log);
+  const config::DaemonConfig settings = settings_of(config);
   Host host(std::move(config.lines), std::move(options), pool, log);
   host.set_ports(
       std::make_shared<udev::PortFinder>(host.executor(), udev::make_udev_source(host.executor()), log));
-  Services all(host, log);
+  host.set_inherited(sockets);
+  if (!settings.audit_log.empty()) {
+    auto opened = core::AuditLog::open(host.executor(), settings.audit_log, settings.audit_message_id, log);
+    if (!opened) return failed(opened.error());
+    const std::shared_ptr<core::AuditLog> file(std::move(*opened));
+    audit = file;
+    host.set_audit(file);
+  }
+  Services all(host, log, invocation.debug == 0 && stderr_is_journal());
   services = &all;
   if (auto up = all.control.listen(*directory / control::kSocketName); !up) return failed(up.error());
-  if (config.metrics) {
-    if (auto up = all.metrics.listen(*config.metrics, config.metrics_allow); !up) return failed(up.error());
+  if (settings.metrics) {
+    all.metrics.on_audit_lost([audit] {
+      const auto file = audit.lock();
+      return file ? std::optional(file->lost()) : std::nullopt;
+    });
+    if (auto up = all.metrics.listen(*settings.metrics, settings.metrics_allow); !up)
+      return failed(up.error());
   }
   return host.run();
 }
@@ -220,6 +265,12 @@ int llpd_main(int argc, const char* const* argv) {
     return kUsage;
   }
   prepare_process(true);
+  prevent_core_dumps();
+  const auto sockets = std::make_shared<illp::Inherited>();
+  if (auto taken = take_inherited(*sockets); !taken) {
+    say(kName, taken.error().message);
+    return exit_status(taken.error());
+  }
   if (invocation->action != Action::run && invocation->action != Action::check) return inform(*invocation);
   auto config = load(*invocation);
   if (!config) {
@@ -228,7 +279,7 @@ int llpd_main(int argc, const char* const* argv) {
   }
   if (invocation->action == Action::check) return check(*config);
   leave_terminal();
-  return serve(*invocation, std::move(*config));
+  return serve(*invocation, std::move(*config), sockets);
 }
 
 }  // namespace llp::cmd

@@ -166,6 +166,7 @@ int llpdrv_main(int argc, const char* const* argv) {
     return kUsage;
   }
   prepare_process(invocation->stay != Stay::foreground);
+  prevent_core_dumps();
   if (invocation->action != Action::run) return inform(*invocation);
   std::optional<StartReport> report;
   if (invocation->stay == Stay::supervised) leave_terminal();

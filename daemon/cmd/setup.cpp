@@ -2,9 +2,12 @@
 #include "cmd/setup.hpp"
 
 #include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <exception>
 #include <string_view>
 #include <utility>
@@ -37,6 +40,15 @@ void prepare_process(bool ignore_hangup) noexcept {
   ignore.sa_handler = SIG_IGN;
   ::sigaction(SIGPIPE, &ignore, nullptr);
   if (ignore_hangup) ::sigaction(SIGHUP, &ignore, nullptr);
+}
+
+void prevent_core_dumps() noexcept {
+  const char* wanted = ::secure_getenv("LLP_CORE_DUMPS");
+  if (wanted != nullptr && std::string_view(wanted) == "yes") return;
+  const rlimit none{0, 0};
+  (void)::setrlimit(RLIMIT_CORE, &none);
+  // Where a program takes them, the limit does not count.
+  (void)::prctl(PR_SET_DUMPABLE, 0);
 }
 
 void say(const char* program, const std::string& message) noexcept {

@@ -15,6 +15,9 @@ namespace llp::cmd {
 // SIGPIPE ignored, SIGHUP too if told; descriptors 0 to 2 open.
 void prepare_process(bool ignore_hangup) noexcept;
 
+// No core dumps, in which messages would be: unless $LLP_CORE_DUMPS is "yes".
+void prevent_core_dumps() noexcept;
+
 // "PROGRAM: message" on stderr, one line.
 void say(const char* program, const std::string& message) noexcept;
 // "line: /dev/pts/3" on stderr.

@@ -188,6 +188,10 @@ class Reader {
       path(config_.state_dir);
     } else if (key == "pid_file") {
       path(config_.pid_file);
+    } else if (key == "audit_log") {
+      path(config_.audit_log);
+    } else if (key == "audit_message_id") {
+      config_.audit_message_id = parsed(node, key, parse_yes_no).value_or(false);
     } else if (key == "lock_dir") {
       lock_dir_ = text(node, key);
     } else if (key == "time_scale") {
@@ -381,8 +385,9 @@ std::vector<std::string> line_keys() {
 }
 
 std::vector<std::string> global_keys() {
-  return {"defaults", "line",           "lock_dir",    "metrics",   "metrics_allow", "on_failure",
-          "pid_file", "retry_interval", "runtime_dir", "state_dir", "time_scale"};
+  return {"audit_log",   "audit_message_id", "defaults",   "line",     "lock_dir",
+          "metrics",     "metrics_allow",    "on_failure", "pid_file", "retry_interval",
+          "runtime_dir", "state_dir",        "time_scale"};
 }
 
 std::expected<DaemonConfig, std::vector<Error>> parse_config(std::span<const ConfigSource> sources,

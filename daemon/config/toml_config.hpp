@@ -26,6 +26,8 @@ struct DaemonConfig {
   std::filesystem::path runtime_dir;  // empty: the default
   std::filesystem::path state_dir;    // empty: the default
   std::filesystem::path pid_file;     // empty: none
+  std::filesystem::path audit_log;    // empty: none
+  bool audit_message_id = false;      // MSH-10 is written there
   OnFailure on_failure = OnFailure::retry;
   Duration retry_interval = std::chrono::seconds(30);
   std::optional<illp::Endpoint> metrics;  // where they are read; nothing: nowhere
@@ -50,8 +52,8 @@ struct ConfigSource {
 // names. A file may have at most 1 MiB.
 [[nodiscard]] Result<std::vector<ConfigSource>> read_config(const std::filesystem::path& path);
 
-// What is read where no file is named: DIRECTORY/llpd.toml, and
-// DIRECTORY/lines.d/*.toml, if there are any.
+// What is read where no file is named: DIRECTORY/llpd.toml and
+// DIRECTORY/lines.d/*.toml; one of both is enough.
 [[nodiscard]] Result<std::vector<ConfigSource>> read_default_config(const std::filesystem::path& directory);
 inline constexpr const char* kDefaultDirectory = "/etc/llp";
 

@@ -33,8 +33,13 @@ std::string answer(std::string_view status, std::string_view type, std::string_v
                      status, type, body.size(), head_only ? std::string_view() : body);
 }
 
+void put_counter(std::string& report, std::string_view name, std::string_view help, std::uint64_t value) {
+  fmt::format_to(std::back_inserter(report), "# HELP {0} {1}\n# TYPE {0} counter\n{0} {2}\n", name, help,
+                 value);
+}
+
 std::string respond(std::string_view head, const LineHost& host, std::string_view version,
-                    std::uint64_t refused) {
+                    std::uint64_t refused, std::optional<std::uint64_t> audit_lost) {
   constexpr std::string_view kText = "text/plain; charset=utf-8";
   const std::string_view request = head.substr(0, head.find("\r\n"));
   const std::size_t first = request.find(' ');
@@ -49,10 +54,12 @@ std::string respond(std::string_view head, const LineHost& host, std::string_vie
   if (!head_only && method != "GET") return answer("405 Method Not Allowed", kText, "GET only\n", false);
   if (path != "/metrics") return answer("404 Not Found", kText, "look at /metrics\n", head_only);
   std::string report = metrics_report(host, version);
-  fmt::format_to(std::back_inserter(report),
-                 "# HELP llp_metrics_refused_total connections to this server that metrics_allow does not "
-                 "have\n# TYPE llp_metrics_refused_total counter\nllp_metrics_refused_total {}\n",
-                 refused);
+  put_counter(report, "llp_metrics_refused_total",
+              "connections to this server that metrics_allow does not have", refused);
+  if (audit_lost) {
+    put_counter(report, "llp_audit_lost_total", "records of the audit log that could not be written",
+                *audit_lost);
+  }
   return answer("200 OK", "text/plain; version=0.0.4; charset=utf-8", report, head_only);
 }
 
@@ -62,11 +69,16 @@ struct MetricsServer::Shared {
   const LineHost& host;
   std::string version;
   std::shared_ptr<const std::uint64_t> refused;  // connections to this server
+  std::function<std::optional<std::uint64_t>()> audit_lost;
 };
+
+void MetricsServer::on_audit_lost(std::function<std::optional<std::uint64_t>()> lost) {
+  shared_->audit_lost = std::move(lost);
+}
 
 MetricsServer::MetricsServer(const asio::any_io_executor& executor, const LineHost& host, std::string version,
                              const Logger& log)
-    : shared_(std::make_shared<Shared>(Shared{host, std::move(version), {}})),
+    : shared_(std::make_shared<Shared>(Shared{host, std::move(version), {}, {}})),
       server_(
           executor, kConnections,
           [shared = shared_](std::shared_ptr<Socket> socket) { return serve(shared, std::move(socket)); },
@@ -91,7 +103,8 @@ asio::awaitable<void> MetricsServer::serve(std::shared_ptr<Shared> shared, std::
     if (error || head.size() + size > kHeadMax) co_return;
     head.append(part.data(), size);
   }
-  const std::string text = respond(head, shared->host, shared->version, *shared->refused);
+  const std::string text = respond(head, shared->host, shared->version, *shared->refused,
+                                   shared->audit_lost ? shared->audit_lost() : std::nullopt);
   const auto [error, size] = co_await asio::async_write(*socket, asio::buffer(text), kTuple);
   if (error) co_return;
   // The other end has read all when it closes; closing first could reset it.

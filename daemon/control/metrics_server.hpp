@@ -3,7 +3,10 @@
 #pragma once
 
 #include <asio/any_io_executor.hpp>
+#include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/log.hpp"
@@ -21,6 +24,8 @@ class MetricsServer {
   // As StreamServer::listen(); a UNIX socket gets mode 0660.
   [[nodiscard]] Result<void> listen(const illp::Endpoint& endpoint, AllowList allow = {});
   [[nodiscard]] unsigned port() const noexcept { return server_.port(); }
+  // How many records the audit log has lost; nothing: there is none.
+  void on_audit_lost(std::function<std::optional<std::uint64_t>()> lost);
   void stop() noexcept { server_.stop(); }
 
  private:

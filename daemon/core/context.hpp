@@ -7,6 +7,7 @@
 #include <memory>
 #include <utility>
 
+#include "core/audit_log.hpp"
 #include "core/dead_letters.hpp"
 #include "core/duplicates.hpp"
 #include "core/event.hpp"
@@ -101,6 +102,20 @@ struct Context {
                               (config.protocol == LLP_PROTO_MLLP && config.params.release == 2);
     config.commit = acknowledges && !config.spool.dir.empty() ? CommitPoint::spooled : CommitPoint::received;
     return config;
+  }
+
+  // A message from the instrument, or a request to it, has come to this.
+  void audit_message(const MessageKey& key, std::string_view id, std::string_view outcome,
+                     std::size_t reply_size = 0, std::string_view peer = {}) const {
+    if (config.audit) config.audit->record({config.name, false, key, id, outcome, reply_size, peer});
+  }
+  void audit_request(const MessageKey& key, std::string_view id, std::string_view outcome,
+                     std::size_t reply_size, std::string_view peer) const {
+    if (config.audit) config.audit->record({config.name, true, key, id, outcome, reply_size, peer});
+  }
+  // MSH-10 if it is asked for.
+  [[nodiscard]] std::string audit_id(std::span<const std::uint8_t> text) const {
+    return config.audit && config.audit->with_ids() ? message_id(text) : std::string();
   }
 
   // What the instrument is told about `cause` in words, for logs.

@@ -43,6 +43,7 @@ void Proximal::bound_background() {
 asio::awaitable<void> Proximal::handle(Inbound in) {
   if (in.fate->has_value()) {  // it waited behind another, and its sender gave up
     ++c_.counters.too_late;
+    c_.audit_message(in.key, in.id, "given-up");
     co_return;
   }
   const auto known = c_.duplicates.find(in.key, Clock::now());
@@ -50,7 +51,7 @@ asio::awaitable<void> Proximal::handle(Inbound in) {
     ++c_.counters.answered_again;
     c_.log.notice("message of {} bytes came again: answered with the reply kept for it, not delivered again",
                   in.key.length);
-    co_await whole(std::move(in), known->reply, "the kept reply");
+    co_await whole(std::move(in), known->reply, "the kept reply", "answered-again");
     co_return;
   }
   const bool suspect = known.has_value() || in.message.repeat;
@@ -80,7 +81,7 @@ asio::awaitable<void> Proximal::handle(Inbound in) {
   }
   delivery->awaited = false;
   if (attempt.result()) {
-    co_await whole(std::move(in), attempt.take_reply(), attempt.peer());
+    co_await whole(std::move(in), attempt.take_reply(), attempt.peer(), "delivered");
   } else {
     failed(in, attempt);
   }
@@ -115,6 +116,7 @@ Proximal::DeliveryPtr Proximal::delivery_for(Inbound& in, bool suspect) {
                               microseconds(llp_params_app_budget(&params, c_.line->protocol())));
   auto delivery = std::make_shared<Delivery>();
   delivery->awaited = true;
+  delivery->id = in.id;
   delivery->journaled = std::make_shared<std::optional<store::AttemptId>>();
   delivery->attempt =
       make_attempt(std::move(in.message.text), in.key, later(in.arrived, limit),
@@ -146,9 +148,10 @@ asio::awaitable<bool> Proximal::settle(Inbound& in, bool answer) {
 }
 
 // The application's whole reply is here: the commit point.
-asio::awaitable<void> Proximal::whole(Inbound in, Bytes reply, std::string peer) {
+asio::awaitable<void> Proximal::whole(Inbound in, Bytes reply, std::string peer, const char* outcome) {
   const bool answers = !reply.empty() && expects_answer();
   const bool known = co_await settle(in, answers);
+  c_.audit_message(in.key, in.id, known ? outcome : "delivered-late", reply.size(), peer);
   if (!known) {
     ++c_.counters.too_late;
     c_.duplicates.keep(in.key, std::move(reply), Clock::now());
@@ -180,6 +183,7 @@ asio::awaitable<void> Proximal::commit_at_host(Inbound in, DeliveryPtr delivery)
     co_return;
   }
   c_.duplicates.done(in.key, Clock::now());
+  c_.audit_message(in.key, in.id, "sent", 0, delivery->attempt->peer());
   delivery->answers = true;
   delivery->awaited = false;
   delivery->hold = std::move(in.hold);
@@ -194,6 +198,7 @@ void Proximal::failed(const Inbound& in, const Attempt& attempt) {
   const illp::Failure& failure = attempt.result().error();
   const bool late = failure.outcome == illp::Outcome::timed_out;
   ++c_.counters.proximal_failed;
+  c_.audit_message(in.key, in.id, "failed", 0, attempt.peer());
   c_.log.warning("message of {} bytes from the instrument failed: {} ({})", in.key.length,
                  failure.error.message, illp::to_string(failure.outcome));
   if (attempt.handed_over()) c_.duplicates.failed(in.key, Clock::now());
@@ -209,6 +214,7 @@ void Proximal::failed(const Inbound& in, const Attempt& attempt) {
 void Proximal::too_late(Inbound& in, const DeliveryPtr& delivery, bool decide) {
   Attempt& attempt = *delivery->attempt;
   ++c_.counters.too_late;
+  c_.audit_message(in.key, in.id, "given-up", 0, attempt.peer());
   c_.log.warning("message of {} bytes: {} while {} worked on it", in.key.length,
                  decide ? "out of time" : llp_cause_name((*in.fate)->cause),
                  attempt.peer().empty() ? "the application" : attempt.peer());
@@ -225,6 +231,7 @@ void Proximal::ended_alone(const DeliveryPtr& delivery) {
   const auto now = Clock::now();
   if (!attempt.result()) {
     ++c_.counters.proximal_failed;
+    c_.audit_message(attempt.key(), delivery->id, "failed", 0, attempt.peer());
     if (attempt.handed_over() && !delivery->answers) c_.duplicates.failed(attempt.key(), now);
     c_.log.warning("message of {} bytes{}: {} ({})", attempt.size(),
                    delivery->answers ? ", acknowledged when it was sent, has no reply" : " failed",
@@ -233,6 +240,8 @@ void Proximal::ended_alone(const DeliveryPtr& delivery) {
     return;
   }
   Bytes reply = attempt.take_reply();
+  c_.audit_message(attempt.key(), delivery->id, delivery->answers ? "delivered" : "delivered-late",
+                   reply.size(), attempt.peer());
   if (!delivery->answers) {
     c_.log.notice("message of {} bytes: the reply of {} bytes came too late and is kept for its repeat",
                   attempt.size(), reply.size());

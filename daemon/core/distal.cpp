@@ -5,6 +5,8 @@
 #include <optional>
 #include <utility>
 
+#include "illp/inherited.hpp"
+
 namespace llp::core {
 
 namespace {
@@ -54,11 +56,19 @@ asio::awaitable<Result<void>> Distal::listen(std::weak_ptr<Distal> self) {
         return distal ? handle(std::move(distal), std::move(client)) : refuse(std::move(client));
       },
       c_.log);
-  auto up = co_await server->listen(*c_.config.dist);
+  std::vector<illp::ListenSocket> given;
+  if (c_.config.inherited) {
+    auto found = c_.config.inherited->find(c_.config.name, *c_.config.dist, options.illp);
+    if (!found) co_return std::unexpected(std::move(found.error()));
+    given = std::move(*found);
+  }
+  const std::string where =
+      given.empty() ? illp::to_string(*c_.config.dist) : given.front().address().text() + ", a socket given";
+  auto up = given.empty() ? co_await server->listen(*c_.config.dist) : server->adopt(std::move(given));
   if (!up) co_return up;
   if (c_.stopping) co_return fail(Errc::cancelled, "the line is shut down");
   server_ = std::move(server);
-  c_.log.info("applications are served at {}", illp::to_string(*c_.config.dist));
+  c_.log.info("applications are served at {}", where);
   co_return Result<void>{};
 }
 
@@ -78,12 +88,19 @@ asio::awaitable<void> Distal::handle(std::shared_ptr<Distal> self,
     std::string why = c.stopping ? std::string("the line is shut down")
                                  : fmt::format("{} requests wait for the line already", self->queue_.size());
     c.log.warning("{}: request of {} bytes refused: {}", client->peer(), client->request().size(), why);
+    if (c.config.audit) {
+      c.audit_request(key_of(client->request()), c.audit_id(client->request()), "refused", 0, client->peer());
+    }
     co_await client->cancel(std::move(why));
     co_return;
   }
   auto request = std::make_shared<Request>();
   request->client = client;
   request->text = client->take_request();
+  if (c.config.audit) {
+    request->key = key_of(request->text);
+    request->id = c.audit_id(request->text);
+  }
   request->arrived = Clock::now();
   request->deadline = later(request->arrived, c.config.queue_timeout);
   self->queue_.push_back(request);
@@ -120,7 +137,8 @@ void Distal::expire_now() {
     ++c_.counters.distal_expired;
     end_cancel(request,
                fmt::format("waited {} for {}", seconds(c_.config.queue_timeout),
-                           current_ ? std::string("the request before it") : c_.transactor.waits_for()));
+                           current_ ? std::string("the request before it") : c_.transactor.waits_for()),
+               "expired");
   }
   if (current_ && current_->deadline <= now && !current_->expired && !current_->withdrawing &&
       current_->outgoing && current_->outgoing->can_withdraw()) {
@@ -276,7 +294,8 @@ void Distal::no_reply(const RequestPtr& request, const Error& error, const line:
   } else if (request->expired) {
     end_cancel(request,
                fmt::format("not begun on the line within {}: {}", seconds(c_.config.queue_timeout),
-                           c_.line->connected() ? "the instrument kept it busy" : "it is not connected"));
+                           c_.line->connected() ? "the instrument kept it busy" : "it is not connected"),
+               "expired");
   } else if (request->withdrawing && untouched) {
     ++c_.counters.withdrawn;
     c_.log.info("{}: request of {} bytes gives way to the instrument's message", request->client->peer(),
@@ -290,6 +309,7 @@ void Distal::no_reply(const RequestPtr& request, const Error& error, const line:
 
 void Distal::end_ok(const RequestPtr& request, std::size_t reply_size) {
   ++c_.counters.distal_ok;
+  c_.audit_request(request->key, request->id, "answered", reply_size, request->client->peer());
   c_.times.distal.add(Clock::now() - request->arrived);
   c_.log.info("{}: request of {} bytes, reply of {} bytes, {}", request->client->peer(), request->text.size(),
               reply_size, seconds(Clock::now() - request->arrived));
@@ -298,17 +318,19 @@ void Distal::end_ok(const RequestPtr& request, std::size_t reply_size) {
 
 void Distal::end_gone(const RequestPtr& request, const std::string& how) {
   ++c_.counters.distal_left;
+  c_.audit_request(request->key, request->id, "client-gone", 0, request->client->peer());
   c_.log.notice("{}: the client went {}", request->client->peer(), how);
   over(request);
 }
 
 void Distal::end_failed(const RequestPtr& request, std::string reason) {
   ++c_.counters.distal_failed;
-  end_cancel(request, std::move(reason));
+  end_cancel(request, std::move(reason), "failed");
 }
 
 // The client may take its time to hear it: the line does not wait for that.
-void Distal::end_cancel(const RequestPtr& request, std::string reason) {
+void Distal::end_cancel(const RequestPtr& request, std::string reason, const char* outcome) {
+  c_.audit_request(request->key, request->id, outcome, 0, request->client->peer());
   c_.log.warning("{}: request of {} bytes failed: {}", request->client->peer(), request->text.size(), reason);
   over(request);
   c_.scope.spawn(cancel(request, std::move(reason)));
@@ -332,7 +354,7 @@ void Distal::refuse_new() {
     const RequestPtr request = std::move(queue_.front());
     queue_.pop_front();
     ++c_.counters.distal_refused;
-    end_cancel(request, "the line is shut down");
+    end_cancel(request, "the line is shut down", "refused");
   }
 }
 

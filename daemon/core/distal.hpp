@@ -47,6 +47,8 @@ class Distal {
     Bytes text;
     Clock::time_point arrived;
     Clock::time_point deadline;  // to be on the line
+    MessageKey key;              // for the audit log, as is
+    std::string id;
     State state = State::queued;
     bool gone = false;         // the client is
     bool withdrawing = false;  // gives way to a message from the instrument
@@ -70,7 +72,7 @@ class Distal {
   void end_ok(const RequestPtr& request, std::size_t reply_size);
   void end_gone(const RequestPtr& request, const std::string& how);
   void end_failed(const RequestPtr& request, std::string reason);
-  void end_cancel(const RequestPtr& request, std::string reason);
+  void end_cancel(const RequestPtr& request, std::string reason, const char* outcome);
   void over(const RequestPtr& request);
 
   Context& c_;

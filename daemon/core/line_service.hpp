@@ -30,8 +30,13 @@
 #include "io/make_stream.hpp"
 #include "line/line.hpp"
 
+namespace llp::illp {
+class Inherited;
+}
+
 namespace llp::core {
 
+class AuditLog;
 class JournalSet;
 class SpoolAccess;
 
@@ -89,7 +94,9 @@ struct LineConfig {
   OnDuplicate on_duplicate = OnDuplicate::deliver;
   std::optional<illp::Endpoint> duplicates_to;  // OnDuplicate::divert
   JournalConfig journal;
-  std::shared_ptr<JournalSet> journals;  // of the program; nothing: the line's own
+  std::shared_ptr<JournalSet> journals;              // of the program; nothing: the line's own
+  std::shared_ptr<AuditLog> audit;                   // of the program; nothing: there is none
+  std::shared_ptr<const illp::Inherited> inherited;  // sockets for dist that listen already; may be empty
   std::chrono::nanoseconds retry_min = std::chrono::milliseconds(500);  // a target that failed rests so long,
   std::chrono::nanoseconds retry_max = std::chrono::seconds(30);  // doubled with each failure up to this
   std::chrono::nanoseconds stop_grace = std::chrono::seconds(3);  // for the transaction in hand

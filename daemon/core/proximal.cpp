@@ -59,7 +59,9 @@ void Proximal::receive(line::Message message) {
   }
   auto fate = std::make_shared<std::optional<line::Fate>>();
   c_.scope.spawn(watch_fate(message.id, fate));
-  inbox_.push_back(Inbound{std::move(message), key, Clock::now(), c_.transactor.inbound(), std::move(fate)});
+  std::string id = c_.audit_id(message.text);
+  inbox_.push_back(Inbound{std::move(message), key, Clock::now(), c_.transactor.inbound(), std::move(fate),
+                           std::move(id)});
   c_.changed.notify();
 }
 
@@ -92,6 +94,7 @@ asio::awaitable<void> Proximal::bury(line::Message message) {
 
 void Proximal::refuse(const line::Message& message, const char* why) {
   ++c_.counters.proximal_refused;
+  if (c_.config.audit) c_.audit_message(key_of(message.text), c_.audit_id(message.text), "refused");
   c_.log.warning("message of {} bytes from the instrument refused: {}", message.text.size(), why);
   c_.line->verdict(message.id, LLP_REJECT);
 }

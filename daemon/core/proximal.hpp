@@ -69,6 +69,7 @@ class Proximal {
     Clock::time_point arrived;
     Transactor::Inbound hold;
     std::shared_ptr<std::optional<line::Fate>> fate;  // once it is known
+    std::string id;                                   // for the audit log
   };
   // A delivery, and who waits for it.
   struct Delivery {
@@ -77,6 +78,7 @@ class Proximal {
     bool answers = false;  // accepted at `sent`: its reply goes to the line
     std::shared_ptr<std::optional<store::AttemptId>> journaled;
     Transactor::Inbound hold;  // with `answers`
+    std::string id;            // for the audit log
   };
   using DeliveryPtr = std::shared_ptr<Delivery>;
   struct Answer {
@@ -110,7 +112,7 @@ class Proximal {
   [[nodiscard]] DeliveryPtr under_way(const MessageKey& key) const;
   [[nodiscard]] asio::awaitable<void> conduct(DeliveryPtr delivery);
   [[nodiscard]] asio::awaitable<bool> settle(Inbound& in, bool answer);
-  [[nodiscard]] asio::awaitable<void> whole(Inbound in, Bytes reply, std::string peer);
+  [[nodiscard]] asio::awaitable<void> whole(Inbound in, Bytes reply, std::string peer, const char* outcome);
   [[nodiscard]] asio::awaitable<void> commit_at_host(Inbound in, DeliveryPtr delivery);
   void failed(const Inbound& in, const Attempt& attempt);
   [[nodiscard]] std::shared_ptr<Attempt> make_attempt(Bytes text, const MessageKey& key,
@@ -163,8 +165,9 @@ class Proximal {
   // Stored, but their senders do not know: by what they are, and in the order in which they came.
   std::map<MessageKey, store::MessageNumber> unacknowledged_;
   std::map<store::MessageNumber, Clock::time_point> stored_at_;  // of this run
-  store::MessageNumber tried_ = 0;                               // the last one that was tried in this run
-  std::shared_ptr<Attempt> stored_attempt_;                      // under way
+  std::string stored_id_;                    // of the message being delivered, for the audit log
+  store::MessageNumber tried_ = 0;           // the last one that was tried in this run
+  std::shared_ptr<Attempt> stored_attempt_;  // under way
   Clock::time_point next_try_ = Clock::time_point::min();
   std::chrono::nanoseconds rest_{};
   std::minstd_rand random_{std::random_device{}()};

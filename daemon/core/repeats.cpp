@@ -50,6 +50,7 @@ void Proximal::note_duplicate(std::size_t size, const char* what) {
 asio::awaitable<void> Proximal::drop_duplicate(Inbound in) {
   note_duplicate(in.key.length, "acknowledged and not delivered (on_duplicate)");
   ++c_.counters.duplicates_dropped;
+  c_.audit_message(in.key, in.id, "duplicate-dropped");
   const bool known = co_await settle(in, false);
   if (!known) ++c_.counters.too_late;
   if (c_.transaction_over) c_.transaction_over();

@@ -38,6 +38,7 @@ asio::awaitable<void> Proximal::store(Inbound in, bool suspect) {
     co_return;
   }
   ++c_.counters.stored;
+  c_.audit_message(in.key, in.id, "stored");
   stored_at_[letter->id] = Clock::now();
   co_await acknowledge_stored(std::move(in), letter->id);
 }
@@ -96,6 +97,7 @@ asio::awaitable<void> Proximal::acknowledge_stored(Inbound in, store::MessageNum
 
 void Proximal::could_not_store(const Inbound& in, const Error& error) {
   ++c_.counters.store_refused;
+  c_.audit_message(in.key, in.id, "refused");
   ++c_.counters.proximal_failed;
   c_.log.error("message of {} bytes from the instrument refused: it cannot be stored: {}", in.key.length,
                error.message);

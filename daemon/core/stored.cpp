@@ -20,12 +20,14 @@ asio::awaitable<void> Proximal::deliver_stored() {
       continue;
     }
     store::Letter letter = *front;
+    stored_id_.clear();
     if (too_old(letter)) {
       co_await bury_stored(std::move(letter), "it was not delivered within max_age");
     } else if (letter.possible_duplicate && c_.config.on_duplicate == OnDuplicate::drop) {
       // Marked when the spool was found again after a restart.
       note_duplicate(letter.key.length, "removed from the spool and not delivered (on_duplicate)");
       ++c_.counters.duplicates_dropped;
+      c_.audit_message(letter.key, {}, "duplicate-dropped");
       co_await remove_stored(letter.id);
     } else {
       co_await deliver_letter(std::move(letter));
@@ -59,6 +61,7 @@ asio::awaitable<void> Proximal::deliver_letter(store::Letter letter) {
     c_.log.notice("message {} in the spool, {} bytes, may have been delivered before", letter.id,
                   letter.key.length);
   }
+  stored_id_ = c_.audit_id(*text);
   auto id = std::make_shared<std::optional<store::AttemptId>>();
   const auto attempt =
       make_attempt(std::move(*text), letter.key, later(Clock::now(), c_.config.spool.reply_timeout), false,
@@ -82,6 +85,7 @@ asio::awaitable<void> Proximal::deliver_letter(store::Letter letter) {
 
 asio::awaitable<void> Proximal::stored_done(store::Letter letter, Bytes reply, std::string peer) {
   ++c_.counters.stored_delivered;
+  c_.audit_message(letter.key, stored_id_, "delivered", reply.size(), peer);
   rest_ = c_.config.spool.retry_min;
   const auto again = unacknowledged_.find(letter.key);
   const bool unknown = again != unacknowledged_.end() && again->second == letter.id;
@@ -154,6 +158,7 @@ asio::awaitable<void> Proximal::bury_stored(store::Letter letter, std::string re
   }
   stored_at_.erase(letter.id);
   ++c_.counters.stored_dead;
+  c_.audit_message(letter.key, stored_id_, "dead-letter");
   ++c_.counters.dead_letters;
   unacknowledged_.erase(letter.key);
   c_.log.error("message {} in the spool, {} bytes, is a dead letter: {}", letter.id, letter.key.length,

@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <string_view>
 #include <utility>
 
 namespace llp::illp {
@@ -125,6 +126,23 @@ Result<ListenSocket> ListenSocket::bind_local(const std::string& path, unsigned 
   if (::chmod(path.c_str(), mode) != 0) return fail_errno("unix:" + path + ": cannot set the mode");
   if (::listen(socket.fd_.get(), backlog) != 0) return fail_errno("unix:" + path + ": cannot listen");
   return socket;
+}
+
+Result<ListenSocket> ListenSocket::adopt(UniqueFd fd, const Address& address, const Options& options) {
+  if (auto set = set_socket_options(fd.get(), address.transport, options); !set) {
+    return fail(set.error().code, address.text() + ": " + set.error().message);
+  }
+  if (address.transport == Transport::local) {
+    if (auto usable = check_local_urgent(); !usable) return std::unexpected(std::move(usable.error()));
+  } else {
+    (void)arm_socket(fd.get());
+  }
+  return ListenSocket(std::move(fd), address);
+}
+
+std::string ListenSocket::local_path() const {
+  constexpr std::string_view scheme = "unix:";
+  return address_.transport == Transport::local ? address_.text().substr(scheme.size()) : std::string();
 }
 
 namespace {

@@ -27,6 +27,10 @@ class ListenSocket {
   [[nodiscard]] static Result<ListenSocket> bind_local(const std::string& path, unsigned mode,
                                                        const Options& options, int backlog);
 
+  // One that listens already; the file of a UNIX socket stays whose it is.
+  [[nodiscard]] static Result<ListenSocket> adopt(UniqueFd fd, const Address& address,
+                                                  const Options& options);
+
   ListenSocket(ListenSocket&& other) noexcept;
   ListenSocket& operator=(ListenSocket&& other) noexcept;
   ListenSocket(const ListenSocket&) = delete;
@@ -35,7 +39,9 @@ class ListenSocket {
 
   [[nodiscard]] UniqueFd take_fd() noexcept { return std::move(fd_); }
   [[nodiscard]] const Address& address() const noexcept { return address_; }
-  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }  // to be removed at the end
+  // Of a UNIX socket, whosever it is; empty for TCP.
+  [[nodiscard]] std::string local_path() const;
   void remove_file() noexcept;
 
  private:

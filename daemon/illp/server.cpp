@@ -349,7 +349,7 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
     if (!fd) return errno;
     starved_logged = false;
     try {
-      take(std::move(fd), address, at.socket.path());
+      take(std::move(fd), address, at.socket.local_path());
     } catch (const std::exception& e) {
       log.error("{}: cannot serve a connection: {}", at.socket.address().text(), e.what());
     }
@@ -381,6 +381,11 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
     }
   }
 
+  Result<void> check() const {
+    if (options.max_connections == 0) return fail(Errc::invalid, "max_connections must be at least 1");
+    return options.illp.validate();
+  }
+
   Result<void> add(std::vector<ListenSocket> sockets) {
     ports.push_back(sockets.front().address().port());
     for (ListenSocket& socket : sockets) {
@@ -395,9 +400,7 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
   }
 
   static asio::awaitable<Result<void>> listen(std::shared_ptr<Impl> impl, Endpoint endpoint) {
-    if (auto valid = impl->options.illp.validate(); !valid) co_return valid;
-    if (impl->options.max_connections == 0)
-      co_return fail(Errc::invalid, "max_connections must be at least 1");
+    if (auto valid = impl->check(); !valid) co_return valid;
     const Options& options = impl->options.illp;
     if (const auto* local = std::get_if<UnixEndpoint>(&endpoint)) {
       auto socket =
@@ -441,6 +444,11 @@ Server::~Server() { stop(); }
 
 asio::awaitable<Result<void>> Server::listen(Endpoint endpoint) {
   return Impl::listen(impl_, std::move(endpoint));
+}
+
+Result<void> Server::adopt(std::vector<ListenSocket> sockets) {
+  if (auto valid = impl_->check(); !valid) return valid;
+  return impl_->add(std::move(sockets));
 }
 
 std::vector<std::uint16_t> Server::ports() const { return impl_->ports; }

@@ -17,6 +17,7 @@
 #include "base/result.hpp"
 #include "illp/connection.hpp"
 #include "illp/endpoint.hpp"
+#include "illp/listener.hpp"
 #include "illp/options.hpp"
 
 namespace llp::illp {
@@ -137,6 +138,9 @@ class Server {
   // socket's stale file is removed only if nobody answers on it.
   // Errc::in_use, permission, not_found (unknown host or service), invalid.
   [[nodiscard]] asio::awaitable<Result<void>> listen(Endpoint endpoint);
+
+  // Accepts on sockets that listen already, as one listen(). Not empty.
+  [[nodiscard]] Result<void> adopt(std::vector<ListenSocket> sockets);
 
   // Ports listened on, in the order of listen() (a service "0" gets any free
   // one); 0 for a UNIX socket. One entry per listen().

@@ -47,7 +47,9 @@ def test_units_are_hardened(units, unit):
 def test_units_are_correct(units):
     instance = units / "llp-attach@chem-1.service"
     shutil.copyfile(units / "llp-attach@.service", instance)
-    said = run("systemd-analyze", "verify", "--man=no", units / "llpd.service", instance)
+    socket = units / "llpd-dist@chem.socket"
+    shutil.copyfile(UDEV / "llpd-dist@.socket", socket)
+    said = run("systemd-analyze", "verify", "--man=no", units / "llpd.service", instance, socket)
     # What other units of the machine are blamed for is not ours.
     ours = [line for line in said.stderr.splitlines() if "llp" in line]
     assert not ours, said.stderr
@@ -110,7 +112,8 @@ def test_what_is_installed(tmp_path):
     assert said.returncode == 0, said.stderr
     prefix = tmp_path / "usr"
     for file in ("bin/llpd", "bin/llpctl", "bin/llpattach", "lib/systemd/system/llpd.service",
-                 "lib/systemd/system/llp-attach@.service", "lib/udev/rules.d/60-llp.rules",
+                 "lib/systemd/system/llp-attach@.service", "lib/systemd/system/llpd-dist@.socket",
+                 "share/doc/llpdrv/llp.logrotate", "lib/udev/rules.d/60-llp.rules",
                  "lib/udev/rules.d/90-llp-attach.rules", "lib/sysusers.d/llp.conf", "lib/tmpfiles.d/llp.conf",
                  "share/doc/llpdrv/grafana/llpd.json", "share/man/man1/llpctl.1", "share/man/man8/llpattach.8",
                  "share/bash-completion/completions/llpctl", "share/zsh/site-functions/_llpctl"):
