@@ -227,7 +227,8 @@ std::unique_ptr<core::LineService> Host::make_service(Slot& slot, const Logger& 
       if (options_.changed) options_.changed(name);
     });
   };
-  service->set_observer(std::make_shared<WireObserver>(std::move(changed), std::move(shown)));
+  service->set_observer(std::make_shared<WireObserver>(slot.config.name, std::move(changed), options_.passed,
+                                                       std::move(shown)));
   service->on_failure([&slot](Error error) {
     slot.failure = std::move(error);
     slot.wake.cancel();

@@ -22,6 +22,7 @@
 #include "base/worker_pool.hpp"
 #include "config/toml_config.hpp"
 #include "control/line_host.hpp"
+#include "control/wire_feed.hpp"
 #include "core/journal_access.hpp"
 #include "core/line_service.hpp"
 #include "illp/inherited.hpp"
@@ -47,6 +48,9 @@ struct HostOptions {
   // A line came, went or changed its state, or its wire came or went: lines()
   // says how it is now.
   std::function<void(const std::string& name)> changed;
+  // Something passed on a line's wire. Called from within the line, which it
+  // must not call. May be empty.
+  std::function<void(const control::WirePiece&)> passed;
   // A change of the configuration begins to be applied; every line that it
   // concerns was stopped, or was tried.
   std::function<void()> reloading, reloaded;

@@ -219,6 +219,7 @@ int serve(const DaemonInvocation& invocation, config::DaemonConfig config,
     if (const auto file = audit.lock()) file->reopen();
     services->manager.reloading();
   };
+  options.passed = [&services](const control::WirePiece& piece) { services->control.passed(piece); };
   options.reloaded = [&services] {
     services->manager.ready();
     services->control.tell("reloaded");

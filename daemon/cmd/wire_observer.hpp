@@ -1,23 +1,33 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Tells that a line's wire came or went, and hands everything on to another.
+// Tells that a line's wire came or went and what passes on it, and hands
+// everything on to another.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <utility>
 
+#include "control/wire_feed.hpp"
 #include "line/line.hpp"
 
 namespace llp::cmd {
 
 class WireObserver final : public line::Observer {
  public:
-  // `changed` is called from within the line, which it must not call. `inner`
-  // may be empty.
-  WireObserver(std::function<void()> changed, std::shared_ptr<line::Observer> inner)
-      : changed_(std::move(changed)), inner_(std::move(inner)) {}
+  using Passed = std::function<void(const control::WirePiece&)>;
+
+  // Both are called from within the line, which they must not call. `passed` and
+  // `inner` may be empty.
+  WireObserver(std::string name, std::function<void()> changed, Passed passed,
+               std::shared_ptr<line::Observer> inner)
+      : name_(std::move(name)),
+        changed_(std::move(changed)),
+        passed_(std::move(passed)),
+        inner_(std::move(inner)) {}
   void frame(const llp_event& event) override {
     if (inner_) inner_->frame(event);
   }
@@ -32,14 +42,40 @@ class WireObserver final : public line::Observer {
   }
   void connection(bool up, const std::string& what) override {
     if (inner_) inner_->connection(up, what);
+    const auto* words = reinterpret_cast<const std::uint8_t*>(what.data());
+    tell({.kind = up ? control::WirePiece::Kind::up : control::WirePiece::Kind::down,
+          .octets = std::span(words, what.size())});
     changed_();
   }
   void raw(bool out, std::span<const std::uint8_t> bytes) override {
     if (inner_) inner_->raw(out, bytes);
   }
+  void octets(bool out, std::span<const std::uint8_t> bytes, std::span<const std::uint8_t> flags) override {
+    if (inner_) inner_->octets(out, bytes, flags);
+    tell({.kind = control::WirePiece::Kind::bytes, .out = out, .octets = bytes, .flags = flags});
+  }
+  void message(bool out, std::span<const std::uint8_t> text, std::uint64_t at) override {
+    if (inner_) inner_->message(out, text, at);
+    tell({.kind = control::WirePiece::Kind::message, .out = out, .octets = text, .at = at});
+  }
+  void lost_bytes(std::span<const std::uint8_t> bytes) override {
+    if (inner_) inner_->lost_bytes(bytes);
+  }
 
  private:
+  void tell(control::WirePiece piece) const {
+    if (!passed_) return;
+    piece.line = name_;
+    if (piece.at == 0) {
+      const auto now = std::chrono::steady_clock::now().time_since_epoch();
+      piece.at = static_cast<std::uint64_t>(std::chrono::nanoseconds(now).count());
+    }
+    passed_(piece);
+  }
+
+  std::string name_;
   std::function<void()> changed_;
+  Passed passed_;
   std::shared_ptr<line::Observer> inner_;
 };
 

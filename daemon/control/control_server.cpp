@@ -38,6 +38,8 @@ constexpr std::size_t kConnections = 32;
 constexpr std::size_t kRequestMax = 4096;
 // A reader that is so far behind is given up.
 constexpr std::size_t kUnreadMax = std::size_t{8} << 20;
+// One that listens to a line and is so far behind misses what passes.
+constexpr std::size_t kUnheardMax = kUnreadMax / 2;
 constexpr auto kIdle = std::chrono::minutes(10);
 constexpr unsigned kMode = 0660;
 
@@ -67,7 +69,7 @@ std::optional<std::string> text_of(const Json& request, const char* key) {
 
 const std::vector<std::string>& operations() {
   static const std::vector<std::string> all = [] {
-    std::vector<std::string> words{"status", "health", "reload", "stop", "start", "subscribe"};
+    std::vector<std::string> words{"status", "health", "reload", "stop", "start", "subscribe", "capture"};
     words.insert(words.end(), spool_operations().begin(), spool_operations().end());
     return words;
   }();
@@ -120,13 +122,25 @@ struct ControlServer::Impl : std::enable_shared_from_this<Impl> {
     std::string out;
     std::size_t pending = 0;  // requests without an answer yet
     bool subscribed = false;
-    std::optional<std::string> only;  // events of this line
+    std::optional<std::string> only;   // events of this line
+    std::optional<std::string> hears;  // the line that it listens to
+    std::uint64_t missed = 0;          // of what passed there since it was told something
     bool ended = false;
 
     void put(const Json& json) {
       if (ended) return;
       out += line_of(json);
       if (out.size() > kUnreadMax) return end();
+      wake.cancel();
+    }
+    // What passed on the line that it listens to.
+    void hear(const WirePiece& piece) {
+      if (ended) return;
+      if (out.size() + 3 * piece.octets.size() > kUnheardMax) {
+        ++missed;
+        return;
+      }
+      out += wire_event(piece, std::exchange(missed, 0));
       wake.cancel();
     }
     void end() noexcept {
@@ -142,7 +156,7 @@ struct ControlServer::Impl : std::enable_shared_from_this<Impl> {
       session->idle.expires_after(kIdle);
       session->idle.async_wait([session](const asio::error_code& error) {
         if (error || session->ended) return;
-        if (session->subscribed) return rest(session);
+        if (session->subscribed || session->hears) return rest(session);
         session->end();
       });
     }
@@ -224,6 +238,20 @@ void ControlServer::Impl::handle(const std::shared_ptr<Session>& session, std::s
     session->only = text_of(request, "line");
     return answer({{"ok", true}});
   }
+  if (op == "capture") {
+    const auto name = text_of(request, "line");
+    if (!name) return answer(failure("line is missing"));
+    const auto lines = host.lines();
+    const auto heard =
+        std::ranges::find_if(lines, [&name](const auto& l) { return l.config->name == *name; });
+    if (heard == lines.end()) return answer(failure(no_such_line(host, *name)));
+    // What passes there is patient data: who saw it can be told.
+    log.notice("{} listens to line {}", peer.text, config::quote(*name));
+    session->hears = name;
+    Json told{{"ok", true}};
+    told.update(wire_report(*heard));
+    return answer(std::move(told));
+  }
   const bool content = op == "spool-show" && request.contains("content_from");
   if (op == "reload" || op == "stop" || op == "start" || op == "spool-retry" || op == "spool-drop" ||
       content) {
@@ -303,6 +331,12 @@ void ControlServer::tell(std::string_view what) {
   const auto sessions = impl_->sessions;
   for (const auto& session : sessions) {
     if (session->subscribed) session->put({{"event", what}});
+  }
+}
+
+void ControlServer::passed(const WirePiece& piece) {
+  for (const auto& session : impl_->sessions) {
+    if (session->hears && *session->hears == piece.line) session->hear(piece);
   }
 }
 

@@ -14,6 +14,7 @@
 #include "base/log.hpp"
 #include "control/line_host.hpp"
 #include "control/stream_server.hpp"
+#include "control/wire_feed.hpp"
 
 namespace llp::control {
 
@@ -36,6 +37,9 @@ class ControlServer {
   void line_changed(std::string_view name);
   // The same of the daemon as a whole: "reloaded", "ending".
   void tell(std::string_view event);
+  // Tells those who listen to the line. Returns at once; for who is too slow it
+  // is lost, and counted.
+  void passed(const WirePiece& piece);
 
   void stop() noexcept;
 
@@ -45,8 +49,8 @@ class ControlServer {
   std::unique_ptr<StreamServer> server_;
 };
 
-// One request, parsed and answered at once; `reload`, which takes its time, and
-// `subscribe` are the connection's business. Errors are answers, too.
+// One request, parsed and answered at once; `reload`, which takes its time,
+// `subscribe` and `capture` are the connection's business. Errors are answers, too.
 [[nodiscard]] nlohmann::ordered_json answer_request(LineHost& host, const nlohmann::ordered_json& request);
 
 }  // namespace llp::control

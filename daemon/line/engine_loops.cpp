@@ -97,7 +97,10 @@ asio::awaitable<Error> EngineCore::read_loop(Self self) {
       self->log_.notice("{}: {} characters were lost to overruns so far", self->describe(), overruns);
     }
     const auto used = std::span<const std::uint8_t>(bytes).first(got->size);
-    if (self->options_.observer) self->options_.observer->raw(false, used);
+    if (self->options_.observer) {
+      const auto said = std::span<const std::uint8_t>(flags).first(got->flagged ? got->size : 0);
+      self->options_.observer->octets(false, used, said);
+    }
     co_await feed(self, used, got->flagged ? flags.data() : nullptr);
   }
 }
@@ -134,7 +137,7 @@ asio::awaitable<void> EngineCore::write_loop(Self self) {
     self->writing_ = true;
     const std::uint64_t generation = self->generation_;
     const auto bytes = std::span<const std::uint8_t>(staging).first(size);
-    if (self->options_.observer) self->options_.observer->raw(true, bytes);
+    if (self->options_.observer) self->options_.observer->octets(true, bytes, {});
     self->set_alarm();
     const Result<void> written = co_await self->stream_->write(bytes);
     self->writing_ = false;

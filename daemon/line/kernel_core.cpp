@@ -230,6 +230,7 @@ void KernelCore::send_answers() {
       finish(item, not_sent(cause_of_errno(static_cast<std::uint32_t>(err))));
       continue;
     }
+    passed(true, item->text());
     item->state = OutgoingMessage::State::submitted;
     answers_out_[state.last_write] = item;
   }
@@ -271,6 +272,7 @@ void KernelCore::send_request() {
       finish(item, not_sent(cause_of_errno(static_cast<std::uint32_t>(written.error()))));
       continue;
     }
+    passed(true, item->text());
     item->state = OutgoingMessage::State::submitted;
     exchange_ = exchange;
     asio::co_spawn(executor_, exchange_loop(shared_from_this(), exchange), asio::detached);

@@ -76,6 +76,8 @@ class KernelCore final : public LineCore, public std::enable_shared_from_this<Ke
 
   void fetch_notices(MessageFile& file);
   void notice(const llp_ioc_result& result);
+  // For who looks on: a message passed, now or at this time of CLOCK_MONOTONIC.
+  void passed(bool out, const Bytes& text, std::uint64_t at = 0);
   // The next message of `file`; nothing: there is none now.
   [[nodiscard]] std::optional<Message> fetch_message(MessageFile& file);
   void fetch_results(Exchange& exchange);

@@ -108,6 +108,10 @@ asio::awaitable<void> KernelCore::message_loop(Self self, std::shared_ptr<Messag
   }
 }
 
+void KernelCore::passed(bool out, const Bytes& text, std::uint64_t at) {
+  if (options_.observer) options_.observer->message(out, text, at != 0 ? at : clock_->now());
+}
+
 void KernelCore::take_messages() {
   while (file_ && received_.count() < options_.max_received) {
     auto message = fetch_message(*file_);
@@ -136,6 +140,7 @@ std::optional<Message> KernelCore::fetch_message(MessageFile& file) {
     message.acknowledgement = (about.flags & LLP_MSG_ACK) != 0;
     message.late = (about.flags & LLP_MSG_LATE) != 0;
     message.repeat = (about.flags & LLP_MSG_REPEAT) != 0;
+    passed(false, message.text, about.time);
     received_.ended(message.id, message.pending);
     if (arriving_ == message.id) arriving_ = 0;
     return message;

@@ -85,6 +85,15 @@ class Observer {
   virtual void lost_bytes(std::span<const std::uint8_t>) {}       // the same bytes, for who shows them
   virtual void connection(bool up, const std::string& what) = 0;  // line came, line went
   virtual void raw(bool out, std::span<const std::uint8_t> bytes) = 0;
+  // As raw(), with what the line says of each byte received (io::LineFlag);
+  // without flags it says nothing of any.
+  virtual void octets(bool out, std::span<const std::uint8_t> bytes,
+                      std::span<const std::uint8_t> /*flags*/) {
+    raw(out, bytes);
+  }
+  // Of lines whose bytes are not seen here, the kernel's: a whole message was
+  // received, or handed over to be sent. `at`: when, CLOCK_MONOTONIC in ns.
+  virtual void message(bool /*out*/, std::span<const std::uint8_t> /*text*/, std::uint64_t /*at*/) {}
 };
 
 class Line {

@@ -100,10 +100,10 @@ TEST(Answers, HealthIsTheWorst) {
 TEST(Answers, WhatIsWrongIsSaid) {
   FakeHost host;
   host.add("a");
-  EXPECT_EQ(
-      answer_request(host, Json::object())["error"],
-      "op is missing: status, health, reload, stop, start, subscribe, spool-list, spool-show, spool-retry or "
-      "spool-drop");
+  EXPECT_EQ(answer_request(host, Json::object())["error"],
+            "op is missing: status, health, reload, stop, start, subscribe, capture, spool-list, spool-show, "
+            "spool-retry or "
+            "spool-drop");
   EXPECT_EQ(answer_request(host, {{"op", "stauts"}})["error"],
             "there is no op 'stauts'; did you mean 'status'?");
   EXPECT_EQ(answer_request(host, {{"op", 1}})["ok"], false);
