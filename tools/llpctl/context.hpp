@@ -49,6 +49,7 @@ struct Context {
   bool colour = false;
   bool terminal = false;  // standard output is one: --watch clears it
   bool json = false;
+  bool unicode = false;  // the terminal's characters are UTF-8
   std::filesystem::path dev_dir = "/dev";
   std::filesystem::path rules_dir = "/etc/udev/rules.d";
   std::filesystem::path lines_dir = "/etc/llp/lines.d";
@@ -79,6 +80,7 @@ void add_status(CLI::App& app, Context& context, Run& run);
 void add_daemon_orders(CLI::App& app, Context& context, Run& run);
 void add_spool(CLI::App& app, Context& context, Run& run);
 void add_doctor(CLI::App& app, Context& context, Run& run);
+void add_top(CLI::App& app, Context& context, Run& run);
 void add_completion(CLI::App& app, Context& context, Run& run);
 
 // What is wrong with a command line, with the word that was perhaps meant.

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // llpctl: the kernel's lines, seen and driven.
 #include <fmt/format.h>
+#include <langinfo.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <asio/signal_set.hpp>
+#include <clocale>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -59,6 +61,8 @@ int main(int argc, char** argv) {
   context.colour = terminal && !dumb && (colours == nullptr || *colours == '\0');
   context.terminal = terminal && !dumb;
   context.columns = terminal ? columns() : 80;
+  const char* charset = std::setlocale(LC_CTYPE, "") != nullptr ? ::nl_langinfo(CODESET) : "";
+  context.unicode = std::string_view(charset) == "UTF-8";
   context.complain = say;
 
   CLI::App app("Sees and drives the lines of the kernel's line discipline n_llp.", "llpctl");
