@@ -33,6 +33,7 @@ install(FILES ${PROJECT_SOURCE_DIR}/udev/llpd-dist@.socket DESTINATION lib/syste
 install(FILES ${PROJECT_SOURCE_DIR}/udev/llp.logrotate DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES ${PROJECT_SOURCE_DIR}/udev/llp.sysusers DESTINATION lib/sysusers.d RENAME llp.conf)
 install(FILES ${PROJECT_SOURCE_DIR}/udev/llp.tmpfiles DESTINATION lib/tmpfiles.d RENAME llp.conf)
+install(FILES ${PROJECT_SOURCE_DIR}/udev/llp.catalog DESTINATION lib/systemd/catalog)
 if(TARGET llpctl)
   install(FILES ${PROJECT_BINARY_DIR}/completion/llpctl DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
   install(FILES ${PROJECT_BINARY_DIR}/completion/_llpctl DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)

@@ -16,7 +16,14 @@ namespace llp::cmd {
 
 namespace {
 
-int priority(LogLevel level) noexcept {
+void put(const std::string& line) noexcept {
+  // A lost log line is no reason to stop serving a line.
+  if (::write(STDERR_FILENO, line.data(), line.size()) < 0) return;
+}
+
+}  // namespace
+
+int syslog_priority(LogLevel level) noexcept {
   switch (level) {
     case LogLevel::error: return LOG_ERR;
     case LogLevel::warning: return LOG_WARNING;
@@ -25,13 +32,6 @@ int priority(LogLevel level) noexcept {
     default: return LOG_DEBUG;
   }
 }
-
-void put(const std::string& line) noexcept {
-  // A lost log line is no reason to stop serving a line.
-  if (::write(STDERR_FILENO, line.data(), line.size()) < 0) return;
-}
-
-}  // namespace
 
 Logger::Sink syslog_sink(std::string program) {
   // openlog() keeps the pointer: the name lives as long as the sink.
@@ -42,12 +42,14 @@ Logger::Sink syslog_sink(std::string program) {
       });
   ::openlog(name->c_str(), LOG_PID | LOG_NDELAY, LOG_DAEMON);
   return [name](LogLevel level, std::string_view text) {
-    ::syslog(priority(level), "%.*s", static_cast<int>(text.size()), text.data());
+    ::syslog(syslog_priority(level), "%.*s", static_cast<int>(text.size()), text.data());
   };
 }
 
 Logger::Sink journal_sink() {
-  return [](LogLevel level, std::string_view text) { put(fmt::format("<{}>{}\n", priority(level), text)); };
+  return [](LogLevel level, std::string_view text) {
+    put(fmt::format("<{}>{}\n", syslog_priority(level), text));
+  };
 }
 
 bool stderr_is_journal() noexcept {

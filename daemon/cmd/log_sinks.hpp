@@ -11,6 +11,9 @@ namespace llp::cmd {
 // syslog(3), facility daemon. One per process: the C library keeps the name.
 [[nodiscard]] Logger::Sink syslog_sink(std::string program);
 
+// LOG_ERR and the like.
+[[nodiscard]] int syslog_priority(LogLevel level) noexcept;
+
 // Lines on stderr for systemd's journal: "<5>text", where 5 is the priority.
 // Used when stderr is the stream that $JOURNAL_STREAM names.
 [[nodiscard]] Logger::Sink journal_sink();

@@ -115,6 +115,7 @@ def test_what_is_installed(tmp_path):
                  "lib/systemd/system/llp-attach@.service", "lib/systemd/system/llpd-dist@.socket",
                  "share/doc/llpdrv/llp.logrotate", "lib/udev/rules.d/60-llp.rules",
                  "lib/udev/rules.d/90-llp-attach.rules", "lib/sysusers.d/llp.conf", "lib/tmpfiles.d/llp.conf",
+                 "lib/systemd/catalog/llp.catalog",
                  "share/doc/llpdrv/grafana/llpd.json", "share/man/man1/llpctl.1", "share/man/man8/llpattach.8",
                  "share/bash-completion/completions/llpctl", "share/zsh/site-functions/_llpctl"):
         assert (prefix / file).is_file(), file
