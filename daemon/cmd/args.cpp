@@ -15,7 +15,7 @@ namespace {
 
 using config::quote;
 
-std::unexpected<Error> bad(std::string message) { return fail(Errc::invalid, std::move(message)); }
+std::unexpected<Error> bad_option(std::string message) { return fail(Errc::invalid, std::move(message)); }
 
 // One pass over the arguments.
 class Splitter {
@@ -33,7 +33,7 @@ class Splitter {
       } else if (arg.starts_with('-') && arg.size() > 1 && arg != "--") {
         done = short_options(arg.substr(1));
       } else {
-        done = bad(
+        done = bad_option(
             fmt::format("{} is not an option", quote(arg == "--" ? std::string_view(args_[at_ + 1]) : arg)));
       }
       if (!done) return std::unexpected(std::move(done.error()));
@@ -52,11 +52,12 @@ class Splitter {
         if (!s.name.empty()) names.push_back("--" + s.name);
       }
       const std::string shown = "--" + std::string(name);
-      return bad(fmt::format("there is no option {}{}", quote(shown), config::did_you_mean(shown, names)));
+      return bad_option(
+          fmt::format("there is no option {}{}", quote(shown), config::did_you_mean(shown, names)));
     }
     Option option{&*spec, "--" + spec->name, {}, equals != std::string_view::npos};
     if (option.has_value) {
-      if (spec->takes == Takes::nothing) return bad(fmt::format("{} takes no value", option.shown));
+      if (spec->takes == Takes::nothing) return bad_option(fmt::format("{} takes no value", option.shown));
       option.value = text.substr(equals + 1);
     }
     return take(std::move(option));
@@ -68,7 +69,7 @@ class Splitter {
       letters.remove_prefix(1);
       const auto spec = std::ranges::find(specs_, letter, &OptionSpec::letter);
       if (letter == 0 || spec == specs_.end()) {
-        return bad(fmt::format("there is no option {}", quote(std::string("-") + letter)));
+        return bad_option(fmt::format("there is no option {}", quote(std::string("-") + letter)));
       }
       Option option{&*spec, std::string("-") + letter, {}, false};
       if (spec->takes == Takes::value && !letters.empty()) {
@@ -83,7 +84,7 @@ class Splitter {
   // With the next argument as its value, if it needs one.
   Result<void> take(Option option) {
     if (option.spec->takes == Takes::value && !option.has_value) {
-      if (at_ + 1 >= args_.size()) return bad(fmt::format("{}: its value is missing", option.shown));
+      if (at_ + 1 >= args_.size()) return bad_option(fmt::format("{}: its value is missing", option.shown));
       option.value = args_[++at_];
       option.has_value = true;
     }

@@ -10,7 +10,7 @@ namespace llp::cmd {
 
 namespace {
 
-std::vector<OptionSpec> specs() {
+std::vector<OptionSpec> daemon_specs() {
   return {{'c', "config", Takes::value},      {0, "check", Takes::nothing},
           {'d', "debug", Takes::nothing},     {0, "runtime-dir", Takes::value},
           {0, "pid-file", Takes::value},      {0, "time-scale", Takes::value},
@@ -21,7 +21,7 @@ std::vector<OptionSpec> specs() {
 }  // namespace
 
 Result<DaemonInvocation> parse_llpd(std::span<const std::string> args) {
-  const auto known = specs();
+  const auto known = daemon_specs();
   const auto options = split_args(args, known);
   if (!options) return std::unexpected(options.error());
   DaemonInvocation invocation;

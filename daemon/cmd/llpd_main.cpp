@@ -32,12 +32,12 @@ namespace llp::cmd {
 
 namespace {
 
-constexpr const char* kName = "llpd";
+constexpr const char* kDaemonName = "llpd";
 
 int inform(const DaemonInvocation& invocation) {
   switch (invocation.action) {
     case Action::help: return print(llpd_help());
-    case Action::version: return print(version_text(kName));
+    case Action::version: return print(version_text(kDaemonName));
     case Action::list_peers: return print(config::list_peers());
     default: break;
   }
@@ -88,8 +88,8 @@ int check(const config::DaemonConfig& config) {
 }
 
 Logger::Sink sink(unsigned debug) {
-  if (debug > 0) return timed_sink(kName);
-  return stderr_is_journal() ? journal_sink() : stderr_sink(kName);
+  if (debug > 0) return timed_sink(kDaemonName);
+  return stderr_is_journal() ? journal_sink() : stderr_sink(kDaemonName);
 }
 
 // Without the lines.
@@ -144,7 +144,7 @@ class Services {
             [](std::string_view state) { notify(state); }),
         control(host.executor(), host, LLP_VERSION, log),
         metrics(host.executor(), host, LLP_VERSION, log) {
-    if (to_journal) journal.emplace(host, kName, journal_sender());
+    if (to_journal) journal.emplace(host, kDaemonName, journal_sender());
   }
   ServiceManager manager;
   control::ControlServer control;
@@ -175,7 +175,7 @@ void warn_of_unused(const illp::Inherited& sockets, const std::vector<core::Line
 int serve(const DaemonInvocation& invocation, config::DaemonConfig config,
           const std::shared_ptr<illp::Inherited>& sockets) {
   const auto failed = [](const Error& error) {
-    say(kName, error.message);
+    say(kDaemonName, error.message);
     return exit_status(error);
   };
   const Logger log(sink(invocation.debug), invocation.debug > 0 ? LogLevel::debug : LogLevel::notice);
@@ -224,7 +224,7 @@ int serve(const DaemonInvocation& invocation, config::DaemonConfig config,
     services->manager.ready();
     services->control.tell("reloaded");
   };
-  options.start_failed = [](const Error& error) { say(kName, error.message); };
+  options.start_failed = [](const Error& error) { say(kDaemonName, error.message); };
   options.ending = [&services] {
     services->manager.stopping();
     services->control.tell("ending");
@@ -262,20 +262,20 @@ int serve(const DaemonInvocation& invocation, config::DaemonConfig config,
 int llpd_main(int argc, const char* const* argv) {
   const auto invocation = parse_llpd(arguments(argc, argv));
   if (!invocation) {
-    say(kName, invocation.error().message + " (try llpd --help)");
+    say(kDaemonName, invocation.error().message + " (try llpd --help)");
     return kUsage;
   }
   prepare_process(true);
   prevent_core_dumps();
   const auto sockets = std::make_shared<illp::Inherited>();
   if (auto taken = take_inherited(*sockets); !taken) {
-    say(kName, taken.error().message);
+    say(kDaemonName, taken.error().message);
     return exit_status(taken.error());
   }
   if (invocation->action != Action::run && invocation->action != Action::check) return inform(*invocation);
   auto config = load(*invocation);
   if (!config) {
-    for (const Error& error : config.error().errors) say(kName, error.message);
+    for (const Error& error : config.error().errors) say(kDaemonName, error.message);
     return config.error().status;
   }
   if (invocation->action == Action::check) return check(*config);
