@@ -294,9 +294,9 @@ def run_page(page, scratch, path, place="", isolated=True, told=None):
                 continue
             if block.when:
                 deadline = time.monotonic() + PATIENCE
-                while shell.run(block.when)[0] != 0:
+                while (tried := shell.run(block.when))[0] != 0:
                     if time.monotonic() > deadline:
-                        raise PageError(f"{page.name}:{block.line}: in vain: {block.when}\n{shell.logs()}")
+                        raise PageError(f"{page.name}:{block.line}: in vain: {block.when}\n{tried[1]}{shell.logs()}")
                     time.sleep(0.02)
             status = 0
             for number, command in enumerate(block.commands):

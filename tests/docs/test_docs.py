@@ -45,6 +45,20 @@ def test_places_exist():
     assert [place for place in places if not (ROOT / "tests" / "vm" / "lists" / place).is_file()] == []
 
 
+def ladders():
+    """(capture, what the page shows) of each ladder of the manual."""
+    return [found for page in manual.pages()
+            for found in re.findall(r"^<!-- ladder: (\S+) -->\n```text\n(.*?)^```$", page.read_text(), re.M | re.S)]
+
+
+def test_ladders_are_those_that_the_library_draws():
+    kept = {path.stem: path.read_text() for path in (ROOT / "tests/unit/ladder/golden").glob("*.txt")}
+    shown = {name: text for name, text in ladders() if name.split("/")[1] in kept}
+    assert len(shown) >= 4
+    assert [name for name, text in shown.items() if text != kept[name.split("/")[1]]] == []
+    assert [name for name, _ in ladders() if not (ROOT / "tests/captures" / f"{name}.capture").is_file()] == []
+
+
 def write(directory, text):
     page = directory / "page.md"
     page.write_text(text)

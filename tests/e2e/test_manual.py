@@ -2,6 +2,7 @@
 """Every command of the manual, page by page, and what it prints."""
 
 import shutil
+import subprocess
 import sys
 import tempfile
 
@@ -16,6 +17,13 @@ import manual  # noqa: E402
 pytestmark = [pytest.mark.user,
               pytest.mark.skipif(not all((BIN / name).is_file() for name in ("llpcat", "llpctl")),
                                  reason=f"no llpcat, or no llpctl, in {BIN}")]
+
+
+def draws_ladders():
+    try:
+        return "ladder" in subprocess.run([BIN / "llpctl", "--help"], capture_output=True, text=True, check=False).stdout
+    except OSError:
+        return False
 
 
 def runs_here(page):
@@ -33,3 +41,10 @@ def test_page(page):
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     assert ran > 0
+
+
+@pytest.mark.skipif(not draws_ladders(), reason=f"llpctl in {BIN} draws no ladders")
+def test_ladders():
+    done = subprocess.run([sys.executable, ROOT / "tests" / "docs" / "ladders", "--bin", BIN, "--check"],
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}: run tests/docs/ladders"
