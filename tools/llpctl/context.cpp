@@ -43,9 +43,10 @@ std::string usage_words(const CLI::App& app, const CLI::ParseError& error) {
 void add_verbs(CLI::App& app, Context& context, Run& run) {
   app.fallthrough();  // the verbs take it over as they are added
   app.add_flag("--json", context.json, "print for programs");
-  for (const auto add : {add_list, add_show, add_set, add_up_down, add_attach, add_detach, add_stats,
-                         add_monitor, add_send, add_bind, add_unbind, add_status, add_daemon_orders,
-                         add_spool, add_doctor, add_top, add_completion}) {
+  for (const auto add :
+       {add_list,    add_show,          add_set,     add_up_down, add_attach, add_detach,    add_stats,
+        add_monitor, add_send,          add_capture, add_ladder,  add_replay, add_bind,      add_unbind,
+        add_status,  add_daemon_orders, add_spool,   add_doctor,  add_top,    add_completion}) {
     add(app, context, run);
   }
   app.require_subcommand(1);

@@ -49,7 +49,8 @@ struct Context {
   bool colour = false;
   bool terminal = false;  // standard output is one: --watch clears it
   bool json = false;
-  bool unicode = false;  // the terminal's characters are UTF-8
+  bool unicode = false;                       // the terminal's characters are UTF-8
+  std::filesystem::path control_socket = {};  // of llpd; empty: where it is by default
   std::filesystem::path dev_dir = "/dev";
   std::filesystem::path rules_dir = "/etc/udev/rules.d";
   std::filesystem::path lines_dir = "/etc/llp/lines.d";
@@ -74,6 +75,9 @@ void add_detach(CLI::App& app, Context& context, Run& run);
 void add_stats(CLI::App& app, Context& context, Run& run);
 void add_monitor(CLI::App& app, Context& context, Run& run);
 void add_send(CLI::App& app, Context& context, Run& run);
+void add_capture(CLI::App& app, Context& context, Run& run);
+void add_ladder(CLI::App& app, Context& context, Run& run);
+void add_replay(CLI::App& app, Context& context, Run& run);
 void add_bind(CLI::App& app, Context& context, Run& run);
 void add_unbind(CLI::App& app, Context& context, Run& run);
 void add_status(CLI::App& app, Context& context, Run& run);

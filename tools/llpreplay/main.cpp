@@ -18,8 +18,8 @@
 
 #include "capture/capture.hpp"
 #include "io/make_stream.hpp"
-#include "llpreplay/replay.hpp"
 #include "llpsim/line_argument.hpp"
+#include "replay/replay.hpp"
 
 namespace {
 

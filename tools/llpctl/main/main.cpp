@@ -29,6 +29,8 @@ Examples:
   llpctl set chem timer_a=8s --restart        a parameter of its protocol
   llpctl monitor --trouble                    what goes wrong, as it happens
   llpctl send chem order.hl7                  a message, and its reply on standard output
+  llpctl capture chem -w chem.pcapng          what passes on the line, for Wireshark
+  llpctl ladder chem                          the same as a sequence diagram, as it happens
   llpctl status                               the lines that llpd serves, and how they are
   llpctl spool list chem                      what llpd keeps for an application, or for you
   llpctl bind /dev/ttyUSB0 chem protocol=x328 baud=9600 to=5001%labsys
@@ -82,6 +84,7 @@ int main(int argc, char** argv) {
   }
   try {
     if (!control.empty()) context.ask_daemon = ctl::daemon_at(control);
+    context.control_socket = control;
     return run();
   } catch (const std::exception& e) {
     say(fmt::format("internal error: {}", e.what()));

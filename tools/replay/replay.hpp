@@ -22,6 +22,8 @@ struct Options {
   capture::Side side = capture::Side::left;   // the one that is played
   double time_scale = 1;                      // of every time in the capture
   std::chrono::milliseconds patience{10000};  // for what must come, beyond its time in the capture
+  bool compare = true;                        // else: any answer will do
+  std::chrono::milliseconds settle{50};       // and is whole after so much silence
   std::chrono::milliseconds quiet{200};       // at the end, nothing may come for so long
 };
 
@@ -44,6 +46,7 @@ class Replay {
   asio::awaitable<Result<void>> introduce();
   asio::awaitable<Result<void>> send(std::string octets);
   asio::awaitable<Result<void>> expect(std::string octets, std::chrono::nanoseconds within, std::size_t line);
+  asio::awaitable<Result<void>> anything(std::chrono::nanoseconds within, bool again);
   asio::awaitable<Result<void>> nothing_more();
   asio::awaitable<void> sleep(std::chrono::nanoseconds time);
   [[nodiscard]] std::chrono::nanoseconds scaled(std::uint64_t ns) const;
@@ -56,6 +59,7 @@ class Replay {
   asio::steady_timer pause_;
   std::string in_;  // received and not yet compared
   Result<void> line_;
+  bool heard_ = false;  // the other station has sent since this one did
   bool reading_ = false;
   bool over_ = false;
 };
