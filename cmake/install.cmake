@@ -8,6 +8,9 @@ foreach(program llpdrv llpd llpsim llpreplay llpattach llpctl)
   endif()
 endforeach()
 
+# Where Wireshark looks, if it has the same prefix.
+install(FILES ${PROJECT_SOURCE_DIR}/tools/wireshark/llp.lua DESTINATION ${CMAKE_INSTALL_LIBDIR}/wireshark/plugins)
+
 file(GLOB pages CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/docs/*.[1-8])
 foreach(page ${pages})
   get_filename_component(section ${page} LAST_EXT)
