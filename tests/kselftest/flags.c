@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-// Each error that a UART tells, at a byte that comes in each state of each protocol: it is counted, no
-// damaged message is given to a reader, and the line works on.
+// Each error that a UART tells, at a byte that comes in each state of each protocol, and in each place of a
+// block: it is counted, no damaged message is given to a reader, and the line works on.
 #include "station.h"
 
 struct state {
@@ -175,6 +175,101 @@ TEST_F(flags, in_every_state) {
     in_state(_metadata, &states[i], variant->fault, variant->counter);
   }
 }
+
+// ---- in each place of a block
+
+// What comes in one write: a message, where a station need not wait for its answer, and the one that will
+// have the error.
+static size_t two_blocks(unsigned char* bytes, uint32_t protocol, const char* release, size_t* first) {
+  *first = 0;
+  if (protocol == LLP_PROTOCOL_X328) {
+    return x328_block(bytes, 1, "text\r", true);
+  }
+  if (protocol == LLP_PROTOCOL_HLLP) {
+    *first = hllp_block(bytes, 'D', "first\r");
+    return *first + hllp_block(bytes + *first, 'D', "text\r");
+  }
+  *first = release ? 0 : mllp_block(bytes, "first\r");
+  return *first + mllp_block(bytes + *first, "text\r");
+}
+
+// Reads commit replies up to an ACK.
+static bool commits(int wire) {
+  char got[4];
+  while (tty_receive(wire, got, sizeof got, PATIENCE_MS) == sizeof got) {
+    if (memcmp(got, COMMIT_ACK, sizeof got) == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// The message around the error is not given out, the ones before and after it are.
+static void in_each_place(struct __test_metadata* _metadata, uint32_t protocol, const char* release,
+                          const char* fault, const char* counter) {
+  line_params params = {{release ? "release" : NULL, release}, {NULL, NULL}};
+  bool before = strcmp(fault, "break") == 0;
+  bool after = strcmp(fault, "overrun") == 0;
+  unsigned char bytes[256];
+  char command[32];
+  size_t first;
+  struct station s;
+  ASSERT_TRUE(station_begin(&s, protocol, release ? params : NULL));
+  ASSERT_EQ(0, file_set(s.line, LLP_IOC_RECEIVE, 1));
+  size_t size = two_blocks(bytes, protocol, release, &first);
+  for (size_t at = first; at < size; at++) {
+    // A break comes before its byte, an overrun after it: there they stand outside the block.
+    bool harmless = (before && at == first) || (after && at == size - 1);
+    // Without its marks it is no block, and nobody answers it.
+    bool block = before || after || (at != first && at != size - 2);
+    int64_t counted = line_counter(s.line, counter);
+    if (protocol == LLP_PROTOCOL_X328) {
+      ASSERT_TRUE(SAYS(s.wire, EOT EOT ENQ) && granted(s.wire));
+    }
+    snprintf(command, sizeof command, "%s %zu\n", fault, at);
+    ASSERT_EQ(0, tty_control(LINE_END, command));
+    ASSERT_TRUE(says(s.wire, bytes, size));
+    if (first) {
+      EXPECT_TRUE(reads(s.line, "first\r")) { TH_LOG("%s at %zu", fault, at); }
+    }
+    if (harmless) {
+      EXPECT_TRUE(reads(s.line, "text\r") && (!release || commits(s.wire))) {
+        TH_LOG("%s at %zu", fault, at);
+      }
+    } else if (release && block) {
+      EXPECT_TRUE(HEARS(s.wire, COMMIT_NAK)) { TH_LOG("%s at %zu", fault, at); }
+    } else if (protocol == LLP_PROTOCOL_X328) {
+      EXPECT_TRUE(HEARS(s.wire, NAK)) { TH_LOG("%s at %zu", fault, at); }
+    }
+    ASSERT_TRUE(starts_over(&s, protocol));
+    EXPECT_TRUE(reads(s.line, "again\r") && (!release || commits(s.wire))) { TH_LOG("%s at %zu", fault, at); }
+    EXPECT_EQ(counted + 1, line_counter(s.line, counter)) { TH_LOG("%s at %zu", fault, at); }
+  }
+  station_end(&s);
+}
+
+FIXTURE_VARIANT(place) {
+  uint32_t protocol;
+  const char* release;
+};
+FIXTURE(place){};
+FIXTURE_SETUP(place) {}
+FIXTURE_TEARDOWN(place) {}
+FIXTURE_VARIANT_ADD(place, x328){.protocol = LLP_PROTOCOL_X328};
+FIXTURE_VARIANT_ADD(place, hllp){.protocol = LLP_PROTOCOL_HLLP};
+FIXTURE_VARIANT_ADD(place, mllp_1){.protocol = LLP_PROTOCOL_MLLP};
+FIXTURE_VARIANT_ADD(place, mllp_2){.protocol = LLP_PROTOCOL_MLLP, .release = "2"};
+
+TEST_F(place, parity) {
+  in_each_place(_metadata, variant->protocol, variant->release, "parity", "parity_errors");
+}
+TEST_F(place, framing) {
+  in_each_place(_metadata, variant->protocol, variant->release, "frame", "framing_errors");
+}
+TEST_F(place, overrun) {
+  in_each_place(_metadata, variant->protocol, variant->release, "overrun", "overruns");
+}
+TEST_F(place, broken) { in_each_place(_metadata, variant->protocol, variant->release, "break", "breaks"); }
 
 // ---- drivers that take little, and wake late
 
