@@ -71,13 +71,18 @@ Result<std::vector<ConfigSource>> read_config(const std::filesystem::path& path)
 }
 
 Result<std::vector<ConfigSource>> read_default_config(const std::filesystem::path& directory) {
-  std::vector<std::filesystem::path> files{directory / "llpd.toml"};
+  std::vector<std::filesystem::path> files;
   auto more = files_in(directory / "lines.d");
   if (more) {
-    std::ranges::move(*more, std::back_inserter(files));
+    files = std::move(*more);
   } else if (more.error().code != Errc::not_found) {
     return std::unexpected(std::move(more.error()));
   }
+  // Lines that `llpctl bind` made need no other file; without them, its absence is an error.
+  auto main = directory / "llpd.toml";
+  std::error_code error;
+  if (files.empty() || std::filesystem::exists(main, error) || error)
+    files.insert(files.begin(), std::move(main));
   return read_files(files);
 }
 

@@ -7,17 +7,28 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <string_view>
 
 #include "base/fd.hpp"
 
 namespace llp::config {
 
+namespace {
+
+std::string environment_variable(const char* name) {
+  const char* value = ::secure_getenv(name);
+  return value != nullptr ? value : "";
+}
+
+}  // namespace
+
 Environment current_environment() {
-  const char* xdg = ::secure_getenv("XDG_RUNTIME_DIR");
-  return {::geteuid(), xdg != nullptr ? xdg : ""};
+  return {::geteuid(), environment_variable("XDG_RUNTIME_DIR"), environment_variable("RUNTIME_DIRECTORY")};
 }
 
 std::filesystem::path default_runtime_dir(const Environment& environment) {
+  const std::string_view given(environment.runtime_directory);
+  if (given.starts_with('/')) return given.substr(0, given.find(':'));
   if (environment.uid == 0) return "/run/llp";
   if (environment.xdg_runtime_dir.starts_with('/')) {
     return std::filesystem::path(environment.xdg_runtime_dir) / "llp";

@@ -15,10 +15,12 @@ namespace llp::config {
 struct Environment {
   uid_t uid = 0;
   std::string xdg_runtime_dir;
+  std::string runtime_directory;  // $RUNTIME_DIRECTORY, of systemd
 };
 [[nodiscard]] Environment current_environment();
 
-// /run/llp for root, else $XDG_RUNTIME_DIR/llp, else /tmp/llp-UID.
+// The first of $RUNTIME_DIRECTORY, else /run/llp for root, else
+// $XDG_RUNTIME_DIR/llp, else /tmp/llp-UID.
 [[nodiscard]] std::filesystem::path default_runtime_dir(const Environment& environment);
 
 // Makes the directory if it is missing: 0755 for root, else 0700; its parent

@@ -33,7 +33,9 @@ Error in_words(Error error, const std::filesystem::path& socket) {
 std::filesystem::path default_control_socket() {
   const config::Environment environment = config::current_environment();
   const auto own = config::default_runtime_dir(environment) / control::kSocketName;
-  const auto systems = config::default_runtime_dir({.uid = 0, .xdg_runtime_dir = {}}) / control::kSocketName;
+  const auto systems =
+      config::default_runtime_dir({.uid = 0, .xdg_runtime_dir = {}, .runtime_directory = {}}) /
+      control::kSocketName;
   std::error_code ignored;
   return std::filesystem::exists(own, ignored) ? own : systems;
 }

@@ -13,10 +13,12 @@ namespace llp::config {
 namespace {
 
 TEST(RuntimeDirName, Default) {
-  EXPECT_EQ(default_runtime_dir({0, "/run/user/0"}), "/run/llp");
-  EXPECT_EQ(default_runtime_dir({1000, "/run/user/1000"}), "/run/user/1000/llp");
-  EXPECT_EQ(default_runtime_dir({1000, ""}), "/tmp/llp-1000");
-  EXPECT_EQ(default_runtime_dir({1000, "relative"}), "/tmp/llp-1000");
+  EXPECT_EQ(default_runtime_dir({0, "/run/user/0", ""}), "/run/llp");
+  EXPECT_EQ(default_runtime_dir({1000, "/run/user/1000", ""}), "/run/user/1000/llp");
+  EXPECT_EQ(default_runtime_dir({1000, "", ""}), "/tmp/llp-1000");
+  EXPECT_EQ(default_runtime_dir({1000, "relative", "relative"}), "/tmp/llp-1000");
+  EXPECT_EQ(default_runtime_dir({1000, "", "/run/llp"}), "/run/llp") << "a unit of systemd, as another user";
+  EXPECT_EQ(default_runtime_dir({0, "", "/run/one:/run/two"}), "/run/one");
 }
 
 class RuntimeDir : public testing::Test {

@@ -293,6 +293,11 @@ TEST_F(ConfigFiles, TheDefaultIsOneFileAndADirectoryOfLines) {
   EXPECT_EQ(all->at(0).text, "main");
   EXPECT_EQ(all->at(1).text, "a");
   EXPECT_EQ(all->at(2).file, (dir_ / "lines.d" / "b.toml").native());
+  std::filesystem::remove(dir_ / "llpd.toml");
+  const auto lines = read_default_config(dir_);
+  ASSERT_TRUE(lines) << "lines that were bound need no other file: " << lines.error().message;
+  ASSERT_EQ(lines->size(), 2U);
+  EXPECT_EQ(lines->at(0).text, "a");
 }
 
 core::LineConfig only_line(const std::string& keys) {
