@@ -64,7 +64,13 @@ asio::awaitable<Result<void>> Distal::listen(std::weak_ptr<Distal> self) {
   }
   const std::string where =
       given.empty() ? illp::to_string(*c_.config.dist) : given.front().address().text() + ", a socket given";
-  auto up = given.empty() ? co_await server->listen(*c_.config.dist) : server->adopt(std::move(given));
+  // Not in one expression: the compiler would free an error twice.
+  Result<void> up;
+  if (given.empty()) {
+    up = co_await server->listen(*c_.config.dist);
+  } else {
+    up = server->adopt(std::move(given));
+  }
   if (!up) co_return up;
   if (c_.stopping) co_return fail(Errc::cancelled, "the line is shut down");
   server_ = std::move(server);
