@@ -30,9 +30,12 @@ bool has_text(const llp_event& frame) {
 class Decoder::Ear {
  public:
   Ear(llp_protocol protocol, const llp_params& params, bool out, const Tell& tell)
-      : protocol_(protocol), out_(out), tell_(tell), room_(kRoom) {
+      : protocol_(protocol),
+        out_(out),
+        tell_(tell),
+        room_(kRoom),
+        acknowledges_(protocol == LLP_PROTO_X328 || (protocol == LLP_PROTO_MLLP && params.release == 2)) {
     llp_engine_init(&engine_, protocol, &params, 0);
-    acknowledges_ = protocol == LLP_PROTO_X328 || (protocol == LLP_PROTO_MLLP && params.release == 2);
   }
   Ear(const Ear&) = default;
   Ear& operator=(const Ear&) = delete;
@@ -215,7 +218,7 @@ class Decoder::Ear {
   llp_engine engine_{};
   std::vector<std::uint8_t> room_;
   u32 ended_ = 0;
-  bool acknowledges_ = false;
+  bool acknowledges_;
   bool connected_ = false;
   Sight sight_;           // what comes at present
   std::size_t lost_ = 0;  // so much of its beginning belongs to no frame
