@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "line/engine_api.hpp"
 #include "line/message_device.hpp"
 #include "line/signal.hpp"
 
