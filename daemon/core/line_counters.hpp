@@ -21,7 +21,7 @@ namespace llp::core {
   X(distal_refused, "requests to the instrument refused: queue full, or shutting down")                    \
   X(distal_expired, "requests to the instrument that waited queue_timeout in vain")                        \
   X(distal_left, "requests whose client went before it had its reply")                                     \
-  X(peers_refused, "connections refused for their address: not allowed, or too many of it")                \
+  X(peers_refused, "connections refused: the address is not allowed or has too many, or TLS failed")       \
   X(withdrawn, "requests that gave way to a message from the instrument")                                  \
   X(possible_duplicates, "messages from the instrument that may have been delivered before")               \
   X(answered_again, "repeats answered with the kept reply")                                                \

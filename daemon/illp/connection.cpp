@@ -253,7 +253,9 @@ asio::awaitable<void> Connection::say_goodbye(Clock::time_point deadline) {
   while (is_open() && Clock::now() < deadline) {
     const ssize_t n = ::recv(pollable_.fd(), sink.data(), sink.size(), MSG_DONTWAIT);
     if (n == 0 || (n < 0 && !would_block(errno))) break;
-    if (n < 0 && co_await pollable_.wait(POLLIN, deadline) == 0) break;
+    if (n > 0) continue;
+    const short ready = co_await pollable_.wait(POLLIN, deadline);
+    if (ready == 0) break;
   }
 }
 

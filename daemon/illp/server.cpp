@@ -241,9 +241,10 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
       case Collected::End::whole: co_await work(impl, std::move(*connection), std::move(request)); break;
       case Collected::End::empty:
         impl->log.info("{}", collected.reason);
-        if (co_await connection->end_sending(deadline_after(impl->options.illp.idle_timeout)) &&
-            connection->disarm()) {
-          connection->close();
+        {
+          const auto ended =
+              co_await connection->end_sending(deadline_after(impl->options.illp.idle_timeout));
+          if (ended && connection->disarm()) connection->close();
         }
         break;
       case Collected::End::refuse:
