@@ -42,7 +42,7 @@ check: ## Set up and run everything; the last line counts
 
 .PHONY: soak
 soak: ## The long variants: all tests under TSan, long fuzzing, more seeds
-	@$(deps) build test lint fuzz bench module vm
+	@$(deps) build test lint fuzz bench module vm kernel
 	@tests/run soak
 
 .PHONY: asan
@@ -65,6 +65,11 @@ coverage: ## Branch coverage of the engine by its unit tests
 vmcheck: ## The tests that run on Debian's kernels in QEMU
 	@$(deps) build test module vm
 	@tests/run vm
+
+.PHONY: sanitized
+sanitized: ## The module on kernels with KASAN, lockdep, ... (built once)
+	@$(deps) build test module vm kernel
+	@tests/run sanitized
 
 .PHONY: vmshell
 vmshell: ## A prompt on Debian's kernel with the modules (KERNEL=6.1)

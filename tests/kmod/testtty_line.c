@@ -4,6 +4,7 @@
  * timer that moves bytes out of it, at the speed of the line or at once; a
  * receiver treats bytes and their errors as the 8250 driver does.
  */
+#include <linux/fs.h> /* tty_port.h names struct file, and does not declare it */
 #include <linux/math64.h>
 #include <linux/minmax.h>
 #include <linux/string.h>

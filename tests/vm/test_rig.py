@@ -18,7 +18,8 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from harness.case import FAILED, PASSED  # noqa: E402
-from lib import check, debs, guest, initramfs, kernels, modules, splats  # noqa: E402
+from lib import check, debs, guest, initramfs, kernels, modules, sanitized, splats, uml  # noqa: E402
+from lib.qemu import Machine  # noqa: E402
 
 KERNEL = "6.1"
 WARNING = "WARNING: CPU: 0 PID: 1 at x.c:1 f+0x1/0x2"
@@ -110,6 +111,41 @@ def test_every_list_of_the_tree_is_read():
     assert check.lists()
     for path in check.lists().values():
         assert check.read_list(path)
+
+
+def test_lists_of_a_kernel_take_the_place_of_the_others():
+    assert check.lists("6.1") == check.lists() and "udev" in check.lists()
+    for name in sanitized.NAMES:
+        assert set(check.lists(name)) == {"none"} and check.lists(name) != check.lists()
+    for directory in (path for path in check.LISTS.iterdir() if path.is_dir()):
+        for path in check.lists(directory.name).values():
+            assert check.read_list(path)
+
+
+def test_configuration_that_was_not_followed_is_told():
+    assert sanitized.refused("CONFIG_A=y\nCONFIG_B=n\nCONFIG_C=5\n", "CONFIG_A=y\n# CONFIG_B is not set\nCONFIG_C=5\n") == []
+    assert sanitized.refused("CONFIG_A=y\nCONFIG_B=n\n", "CONFIG_B=y\n") == ["CONFIG_A=y", "CONFIG_B=n"]
+
+
+@pytest.mark.parametrize("name", sorted(sanitized.NAMES))
+def test_sanitized_kernel_is_named_by_what_it_is_made_of(name, monkeypatch):
+    wanted = sanitized.configuration(name)
+    for option in ("KASAN", "UBSAN", "PROVE_LOCKING", "DEBUG_ATOMIC_SLEEP", "DEBUG_OBJECTS", "DEBUG_KMEMLEAK", "FAILSLAB",
+                   "KUNIT", "KCOV"):
+        assert f"CONFIG_{option}=y\n" in wanted
+    one = sanitized.key(name, "6.12.1-1", "gcc 12")
+    assert one == sanitized.key(name, "6.12.1-1", "gcc 12")
+    assert len({one, sanitized.key(name, "6.12.2-1", "gcc 12"), sanitized.key(name, "6.12.1-1", "gcc 13")}) == 3
+    monkeypatch.setattr(sanitized, "configuration", lambda _: wanted + "CONFIG_X=y\n")
+    assert sanitized.key(name, "6.12.1-1", "gcc 12") != one
+
+
+def test_uml_is_started_with_the_share_and_its_own_memory(tmp_path):
+    machine = Machine(kernels.Kernel("um-san", tmp_path), tmp_path / "uml-init", tmp_path, tmp_path / "console", memory=300,
+                      append="time-travel=inf-cpu")
+    words = uml.command(machine)
+    assert words[0] == str(tmp_path / "vmlinux")
+    assert {f"init={tmp_path}/uml-init", "mem=300M", "time-travel=inf-cpu"} <= set(words)
 
 
 def test_apt_output_is_understood(monkeypatch):

@@ -30,9 +30,12 @@ def read_list(path: Path) -> list[guest.Program]:
     return programs
 
 
-def lists() -> dict[str, Path]:
-    """The lists by init level: lists/none is run without udev, and so on."""
-    return {path.name: path for path in sorted(LISTS.iterdir()) if path.name in guest.INITS}
+def lists(name: str = "") -> dict[str, Path]:
+    """The lists by init level: none is run without udev, and so on; those in lists/NAME instead of lists, if it is there."""
+    directory = LISTS / name
+    if not directory.is_dir():
+        directory = LISTS
+    return {path.name: path for path in sorted(directory.iterdir()) if path.name in guest.INITS}
 
 
 def ended(name: str, status: str) -> list[str]:

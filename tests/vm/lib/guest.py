@@ -9,7 +9,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import initramfs, modules, qemu, splats
+from . import initramfs, modules, qemu, splats, uml
 from .kernels import Kernel
 from .paths import GUEST, ROOT, VM
 
@@ -86,9 +86,11 @@ def prepare(job: Job, built: modules.Modules, share: Path, nonce: str) -> None:
     """Puts into the share what the guest reads."""
     for file in GUEST.iterdir():
         shutil.copyfile(file, share / file.name)
+    (share / "uml-init").chmod(0o755)
     size = shutil.get_terminal_size((100, 30))
     values = {"NONCE": nonce, "KERNEL": job.kernel.name, "INIT": job.init, "MODULES": built.directory,
               "PWD": os.getcwd(), "LOAD": " ".join(job.load), "SHELL": "yes" if job.shell else "",
+              "OUT": "/dev/ttyS63" if job.kernel.uml else "", "END": "poweroff" if job.kernel.uml else "reboot",
               "COLUMNS": size.columns, "LINES": size.lines, "TERM": os.environ.get("TERM", "dumb") if job.shell else ""}
     (share / "env").write_text("".join(f"LLP_VM_{key}={shlex.quote(str(value))}\n" for key, value in values.items()))
     (share / "programs").mkdir()
@@ -117,7 +119,7 @@ def judge(result: Result, share: Path) -> None:
     if result.status is None:  # the end of the log is on the console only
         result.complaints = splats.find(result.console.splitlines(), allow)
         return
-    result.complaints = splats.complaints(result.kmsg, allow)
+    result.complaints = splats.complaints(result.kmsg, allow) + text("leaks").splitlines()
     if not any(line.text == f"llp-vm {result.nonce} whole" for line in result.kmsg):
         result.complaints.append("the guest's log is not whole")
     tainted = text("tainted").strip()
@@ -144,12 +146,15 @@ def run(job: Job) -> Result:
         share = Path(temporary)
         nonce = secrets.token_hex(16)
         prepare(job, built, share, nonce)
-        machine = qemu.Machine(job.kernel, initramfs.make(job.kernel), share, directory / "console.log", job.cpus,
+        first = share / "uml-init" if job.kernel.uml else initramfs.make(job.kernel)
+        machine = qemu.Machine(job.kernel, first, share, directory / "console.log", job.cpus,
                                job.memory, job.timeout, job.accel, job.append, job.extra, bool(job.shell))
-        result = Result(directory, nonce, qemu.run(machine))
+        result = Result(directory, nonce, (uml if job.kernel.uml else qemu).run(machine))
         result.console = (directory / "console.log").read_text(errors="replace")
         judge(result, share)
         (directory / "dmesg").write_text("".join(f"{line}\n" for line in result.kmsg))
+        if (share / "leaks").exists():
+            shutil.copyfile(share / "leaks", directory / "leaks")
         shutil.copytree(share / "programs", directory / "programs", dirs_exist_ok=True)
         if job.results:
             shutil.copytree(share / "results", job.results, dirs_exist_ok=True)

@@ -34,6 +34,16 @@ class Kernel:
     directory: Path
 
     @property
+    def uml(self) -> bool:
+        """Whether it is a program of the host's: User Mode Linux."""
+        return self.name.startswith("um-")
+
+    @property
+    def make(self) -> list[str]:
+        """What make is to be told for its modules."""
+        return ["LLP_KUNIT=y"] * self.name.endswith("-san") + ["ARCH=um"] * self.uml
+
+    @property
     def release(self) -> str:
         """What uname -r says in the guest."""
         return (self.directory / "release").read_text().strip()

@@ -59,7 +59,7 @@ def mirror(source: Path, target: Path) -> bool:
 def compile_all(kernel: Kernel, tree: Path) -> None:
     """Every module of the tree by the kernel's own build; a warning is an error."""
     said = subprocess.run(
-        ["make", "-s", "-j", str(os.cpu_count() or 2), "-C", str(kernel.headers), f"M={tree}", "W=1",
+        ["make", "-s", "-j", str(os.cpu_count() or 2), "-C", str(kernel.headers), f"M={tree}", *kernel.make, "W=1",
          "KCFLAGS=-Werror", "CONFIG_DEBUG_INFO_BTF_MODULES=", "modules"],
         capture_output=True, text=True, check=False,
         env={key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")})
