@@ -63,15 +63,15 @@ struct World {
   }
 };
 
-struct Case {
+struct Symptom {
   const char* id;
   bool of_the_machine;
   std::function<void(World&)> harm;    // makes it true
   std::function<void(World&)> relief;  // and after it, false again: nearly the same, but not it
 };
 
-const std::vector<Case>& cases() {
-  static const std::vector<Case> all{
+const std::vector<Symptom>& cases() {
+  static const std::vector<Symptom> all{
       {"ldisc-taken", true, [](World& w) { w.machine.ldiscs = "n_tty 0\nn_other 29\n"; },
        [](World& w) { w.machine.ldiscs = "n_tty 0\nn_other 28\n"; }},
       {"module-missing", true,
@@ -180,7 +180,7 @@ TEST(Doctor, NothingIsWrongWhereNothingIs) {
 }
 
 TEST(Doctor, EachFindingAloneAndItsAbsence) {
-  for (const Case& c : cases()) {
+  for (const Symptom& c : cases()) {
     World world;
     c.harm(world);
     EXPECT_THAT(world.found(c.of_the_machine), ElementsAre(c.id));
@@ -191,7 +191,7 @@ TEST(Doctor, EachFindingAloneAndItsAbsence) {
 
 TEST(Doctor, EveryCheckHasACase) {
   std::set<std::string> tested, all;
-  for (const Case& c : cases()) tested.insert(c.id);
+  for (const Symptom& c : cases()) tested.insert(c.id);
   for (const auto& checks : {doctor::machine_checks(), doctor::port_checks(), doctor::line_checks()}) {
     for (const doctor::Check& check : checks) {
       EXPECT_TRUE(all.emplace(check.id).second) << check.id << " twice";

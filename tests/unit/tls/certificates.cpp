@@ -102,4 +102,9 @@ std::string Identity::revoked_file(const std::vector<const Identity*>& revoked) 
   return file_with(text_of(bio.get()), 0644);
 }
 
+const Identity& authority() {
+  static const Identity made({.common_name = "authority", .authority = true}, nullptr);
+  return made;
+}
+
 }  // namespace llp::tls::test

@@ -39,4 +39,7 @@ class Identity {
 // A file of this test's with a text in it.
 [[nodiscard]] std::string file_with(const std::string& text, unsigned mode = 0600);
 
+// Who all of a test trust.
+[[nodiscard]] const Identity& authority();
+
 }  // namespace llp::tls::test

@@ -9,11 +9,6 @@
 namespace llp::tls::test {
 namespace {
 
-const Identity& authority() {
-  static const Identity made({.common_name = "authority", .authority = true}, nullptr);
-  return made;
-}
-
 const Identity& own() {
   static const Identity made({}, &authority());
   return made;

@@ -16,10 +16,6 @@ using namespace std::chrono_literals;
 using namespace illp;        // NOLINT(google-build-using-namespace)
 using namespace illp::test;  // NOLINT(google-build-using-namespace)
 
-const Identity& authority() {
-  static const Identity made({.common_name = "authority", .authority = true}, nullptr);
-  return made;
-}
 const Identity& stranger() {
   static const Identity made({.common_name = "stranger", .authority = true}, nullptr);
   return made;
