@@ -8,6 +8,7 @@
 #include <cctype>
 #include <charconv>
 #include <cmath>
+#include <ranges>
 #include <utility>
 
 #include "llpctl/words.hpp"
@@ -276,7 +277,7 @@ std::vector<std::string> Model::detail(std::size_t width, std::size_t height) co
   const Known& known = known_.find(selected_)->second;
   const Row& row = known.row;
   std::vector<std::string> lines;
-  const auto put = [&](std::string_view text) { lines.push_back(std::string(text.substr(0, width))); };
+  const auto put = [&](std::string_view text) { lines.emplace_back(text.substr(0, width)); };
   put(fmt::format("{}: {}", row.now.name, row.now.state));
   put(row.now.about);
   lines.push_back(sparkline(row.history, width, unicode_));
@@ -293,8 +294,8 @@ std::vector<std::string> Model::detail(std::size_t width, std::size_t height) co
     left.push_back(fmt::format("{:<18} {:>10} {:>7}", counter, value,
                                rate == known.per_second.end() ? "" : rate_words(rate->second) + "/s"));
   }
-  for (auto it = known.moved.rbegin(); it != known.moved.rend(); ++it) {
-    right.push_back(fmt::format("{} {} +{}", it->when, it->counter, it->by));
+  for (const Moved& moved : std::ranges::reverse_view(known.moved)) {
+    right.push_back(fmt::format("{} {} +{}", moved.when, moved.counter, moved.by));
   }
   if (left.empty()) left.emplace_back("Nothing has happened on it yet.");
   put(fmt::format("{:<38}{}", "COUNTERS", width > 60 ? "WHAT WENT WRONG" : ""));
