@@ -47,7 +47,7 @@ void put_escaped(std::string& out, std::string_view text) {
 }
 
 void put(std::string& out, std::string_view key, std::string_view value) {
-  fmt::format_to(std::back_inserter(out), ",\"{}\":\"", key);
+  fmt::format_to(std::back_inserter(out), R"(,"{}":")", key);
   put_escaped(out, value);
   out += '"';
 }
@@ -83,11 +83,11 @@ std::string audit_line(const AuditRecord& record, std::chrono::system_clock::tim
   const auto since = time.time_since_epoch();
   const auto seconds = std::chrono::floor<std::chrono::seconds>(since);
   const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(since - seconds);
-  std::string line = fmt::format("{{\"time\":\"{:%Y-%m-%dT%H:%M:%S}.{:06}Z\"",
+  std::string line = fmt::format(R"({{"time":"{:%Y-%m-%dT%H:%M:%S}.{:06}Z")",
                                  fmt::gmtime(static_cast<std::time_t>(seconds.count())), micros.count());
   put(line, "line", record.line);
   put(line, "direction", record.to_instrument ? "distal" : "proximal");
-  fmt::format_to(std::back_inserter(line), ",\"size\":{},\"sha256\":\"{}\"", record.key.length,
+  fmt::format_to(std::back_inserter(line), R"(,"size":{},"sha256":"{}")", record.key.length,
                  store::hex(record.key.digest));
   if (!record.id.empty()) put(line, "id", record.id);
   put(line, "outcome", record.outcome);
