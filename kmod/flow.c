@@ -349,7 +349,9 @@ static bool was_read(struct llp_file *f, struct llp_chunk *c, ssize_t n)
 			break;
 		/* Cancelled meanwhile: the spare record is this one. */
 		if (c->void_ || (f->policy != LLP_POLICY_COMMIT && !accept(l, c))) {
-			l->flow_id = 0;
+			/* Another may have begun. */
+			if (l->flow_id == c->head.id)
+				l->flow_id = 0;
 			become_cancel(l, c);
 			return false;
 		}

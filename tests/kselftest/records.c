@@ -2,6 +2,7 @@
 // LLP_IOC_FLOW: messages that pass block by block, with what became of them in its place.
 #include <sys/mman.h>
 
+#include "slow.h"
 #include "station.h"
 
 enum { BUDGET = 2000, BLOCK = 900, BLOCKS = 12 };
@@ -179,6 +180,36 @@ TEST_F(records, message_that_is_cancelled_at_its_end_says_so) {
   ASSERT_TRUE(EVENTUALLY(line_counter(self->line, "rx_cancelled") == 1));
   EXPECT_EQ(LLP_RECORD_CANCEL, record(self->line, &r));
   EXPECT_TRUE(none(self->line));
+}
+
+// What became of the first is not told of the one that began meanwhile.
+TEST_F(records, message_that_is_cancelled_while_its_end_is_copied_leaves_the_next_alone) {
+  struct record r;
+  struct slow slow;
+  ASSERT_TRUE(slow_begin(&slow)) { TH_LOG("%s", strerror(errno)); }
+  ASSERT_TRUE(x328_offers(self->wire, "text"));
+  ASSERT_EQ(LLP_RECORD_BEGIN, record(self->line, &r));
+  uint32_t id = r.head.id;
+  ASSERT_EQ(LLP_RECORD_DATA, record(self->line, &r));
+  ASSERT_TRUE(slow_start(&slow, self->line));
+  ASSERT_TRUE(SAYS(self->wire, EOT));
+  ASSERT_TRUE(EVENTUALLY(line_counter(self->line, "rx_cancelled") == 1));
+  ASSERT_TRUE(x328_bids(self->wire) && x328_says(self->wire, 1, "next ", false) && HEARS(self->wire, ACK(1)));
+  ASSERT_TRUE(slow_goes_on(&slow));
+  EXPECT_EQ((int)sizeof r.head, call_end(&slow.c));
+  struct llp_record* first = (struct llp_record*)slow.page;
+  EXPECT_EQ(LLP_RECORD_CANCEL, first->type);
+  EXPECT_EQ(id, first->id);
+  ASSERT_EQ(LLP_RECORD_BEGIN, record(self->line, &r));
+  id = r.head.id;
+  ASSERT_EQ(LLP_RECORD_DATA, record(self->line, &r));
+  ASSERT_TRUE(x328_says(self->wire, 2, "one", true));
+  ASSERT_EQ(LLP_RECORD_DATA, record(self->line, &r));
+  ASSERT_EQ(LLP_RECORD_END, record(self->line, &r));
+  EXPECT_EQ(id, r.head.id);
+  EXPECT_EQ(8, r.head.len);
+  EXPECT_TRUE(HEARS(self->wire, ACK(2)));
+  slow_end(&slow);
 }
 
 TEST_F(records, line_that_goes_cancels_and_then_ends) {
