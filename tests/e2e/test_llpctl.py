@@ -97,7 +97,8 @@ def test_doctor_on_a_terminal(stage):
     lab = Lab(stage)
     us = f"({os.getpid()})"  # the cable's maker has the terminal open, too
     assert us in lab.ctl("doctor", "chem", status=1).out
-    with open(lab.line.path, "rb", buffering=0) as port:
+    # Whoever leads a session and opens a terminal would be hung up with it.
+    with open(lab.line.path, "rb", buffering=0, opener=lambda path, how: os.open(path, how | os.O_NOCTTY)) as port:
         other = stage.start(["sleep", "1000"], stdin=port, exit_status=None)
     said = lab.ctl("doctor", "chem", "--lock-dir", stage.lock_dir, status=1)
     assert f"sleep ({other.pid})" in said.out and "error [port-held] chem" in said.out
