@@ -23,7 +23,7 @@ struct bench {
 	struct tty_struct tty;
 	struct tty_port port;
 	struct tty_driver driver;
-	const int *take;	/* what each write takes at most, the last for ever; negative: an error */
+	const int *take;	/* what a write takes at most, the last for ever; negative: error */
 	unsigned int takes;
 	unsigned int writes;
 	unsigned int queued;	/* what the driver says that it still holds */
@@ -117,7 +117,7 @@ static void bench_exit(struct kunit *test)
 
 /* ---- the timer ---- */
 
-/* What the transmitter asks for, and when the timer is due then: relative to now, in ms; 0: never. */
+/* What the transmitter asks for, and when the timer is due then: ms from now; 0: never. */
 struct arming {
 	const char *name;
 	int check[4];
@@ -136,6 +136,7 @@ static void arming_name(const struct arming *a, char *to)
 {
 	strscpy(to, a->name, KUNIT_PARAM_DESC_SIZE);
 }
+
 KUNIT_ARRAY_PARAM(arming, armings, arming_name);
 
 static void timer_is_armed(struct kunit *test)
@@ -243,6 +244,7 @@ static void taking_name(const struct taking *t, char *to)
 {
 	strscpy(to, t->name, KUNIT_PARAM_DESC_SIZE);
 }
+
 KUNIT_ARRAY_PARAM(taking, takings, taking_name);
 
 static struct llp_out *send(struct kunit *test, struct bench *b)
@@ -308,7 +310,7 @@ static void driver_takes(struct kunit *test)
 	put(b, o);
 }
 
-/* What is charged for the wire: a character's time for each byte, and what the driver still holds. */
+/* What is charged for the wire: a character's time a byte, and what the driver still holds. */
 struct leaving {
 	const char *name;
 	u32 char_time;		/* ns; 0: no wire */
@@ -327,6 +329,7 @@ static void leaving_name(const struct leaving *w, char *to)
 {
 	strscpy(to, w->name, KUNIT_PARAM_DESC_SIZE);
 }
+
 KUNIT_ARRAY_PARAM(leaving, leavings, leaving_name);
 
 static void last_byte_leaves(struct kunit *test)
@@ -415,7 +418,7 @@ static const struct ready readies[] = {
 	{ LLP_PROTO_X328, 0, true, false, 4, 0, false },
 	{ LLP_PROTO_X328, 0, true, false, 0, 1000, false },
 	{ LLP_PROTO_HLLP, 0, true, false, 4, 0, false },
-	{ LLP_PROTO_MLLP, 1, true, false, 4, 0, true },	/* has no word for it: memory is the bound */
+	{ LLP_PROTO_MLLP, 1, true, false, 4, 0, true },	/* no word for it: memory bounds */
 	{ LLP_PROTO_MLLP, 1, true, false, 4, 1000, false },
 	{ LLP_PROTO_MLLP, 2, true, false, 4, 0, false },
 };
@@ -440,7 +443,8 @@ static void bids_are_welcome(struct kunit *test)
 		b->file.unready = r->unready;
 		l->n_in = r->n_in;
 		l->in_bytes = r->in_bytes;
-		KUNIT_EXPECT_EQ_MSG(test, !!(llp_recv_ready(l) & LLP_READY_BID), r->bid, "row %u", i);
+		KUNIT_EXPECT_EQ_MSG(test, !!(llp_recv_ready(l) & LLP_READY_BID), r->bid,
+				    "row %u", i);
 	}
 	l->receiver = NULL;
 	l->n_in = 0;
@@ -515,4 +519,5 @@ static struct kunit_suite glue_suite = {
 	.exit = bench_exit,
 	.test_cases = glue_cases,
 };
+
 kunit_test_suite(glue_suite);
