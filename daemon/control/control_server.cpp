@@ -9,9 +9,7 @@
 #include <asio/buffer.hpp>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
-#include <asio/experimental/as_tuple.hpp>
 #include <asio/steady_timer.hpp>
-#include <asio/use_awaitable.hpp>
 #include <asio/write.hpp>
 #include <chrono>
 #include <cstddef>
@@ -22,8 +20,10 @@
 #include <utility>
 #include <vector>
 
+#include "base/as_tuple.hpp"
 #include "base/process.hpp"
 #include "config/text.hpp"
+#include "control/answers.hpp"
 #include "control/report.hpp"
 #include "control/spool_requests.hpp"
 
@@ -33,17 +33,14 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr auto kTuple = asio::experimental::as_tuple(asio::use_awaitable);
-constexpr std::size_t kConnections = 32;
+constexpr std::size_t kControlConnections = 32;
 constexpr std::size_t kRequestMax = 4096;
 // A reader that is so far behind is given up.
 constexpr std::size_t kUnreadMax = std::size_t{8} << 20;
 // One that listens to a line and is so far behind misses what passes.
 constexpr std::size_t kUnheardMax = kUnreadMax / 2;
 constexpr auto kIdle = std::chrono::minutes(10);
-constexpr unsigned kMode = 0660;
-
-Json failure(std::string_view message) { return {{"ok", false}, {"error", message}}; }
+constexpr unsigned kControlMode = 0660;
 
 // Text for a socket: whatever bytes a path or a peer's name may have had.
 std::string line_of(const Json& json) {
@@ -293,14 +290,14 @@ ControlServer::ControlServer(const asio::any_io_executor& executor, LineHost& ho
                              const Logger& log)
     : impl_(std::make_shared<Impl>(host, std::move(version), log.child("control"))),
       server_(std::make_unique<StreamServer>(
-          executor, kConnections,
+          executor, kControlConnections,
           [impl = impl_](std::shared_ptr<Socket> socket) { return Impl::serve(impl, std::move(socket)); },
           impl_->log)) {}
 
 ControlServer::~ControlServer() { stop(); }
 
 Result<void> ControlServer::listen(const std::filesystem::path& path) {
-  return server_->listen(illp::UnixEndpoint{path.native()}, kMode);
+  return server_->listen(illp::UnixEndpoint{path.native()}, kControlMode);
 }
 
 void ControlServer::line_changed(std::string_view name) {

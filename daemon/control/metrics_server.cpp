@@ -5,9 +5,7 @@
 
 #include <array>
 #include <asio/buffer.hpp>
-#include <asio/experimental/as_tuple.hpp>
 #include <asio/steady_timer.hpp>
-#include <asio/use_awaitable.hpp>
 #include <asio/write.hpp>
 #include <chrono>
 #include <cstddef>
@@ -15,18 +13,18 @@
 #include <string_view>
 #include <utility>
 
+#include "base/as_tuple.hpp"
 #include "control/report.hpp"
 
 namespace llp::control {
 
 namespace {
 
-constexpr auto kTuple = asio::experimental::as_tuple(asio::use_awaitable);
-constexpr std::size_t kConnections = 16;
+constexpr std::size_t kMetricsConnections = 16;
 constexpr std::size_t kHeadMax = 8192;
 // For the whole of a request and its answer.
 constexpr auto kTime = std::chrono::seconds(10);
-constexpr unsigned kMode = 0660;
+constexpr unsigned kMetricsMode = 0660;
 
 std::string answer(std::string_view status, std::string_view type, std::string_view body, bool head_only) {
   return fmt::format("HTTP/1.1 {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{}",
@@ -80,14 +78,14 @@ MetricsServer::MetricsServer(const asio::any_io_executor& executor, const LineHo
                              const Logger& log)
     : shared_(std::make_shared<Shared>(Shared{host, std::move(version), {}, {}})),
       server_(
-          executor, kConnections,
+          executor, kMetricsConnections,
           [shared = shared_](std::shared_ptr<Socket> socket) { return serve(shared, std::move(socket)); },
           log.child("metrics")) {
   shared_->refused = server_.refused();
 }
 
 Result<void> MetricsServer::listen(const illp::Endpoint& endpoint, AllowList allow) {
-  return server_.listen(endpoint, kMode, std::move(allow));
+  return server_.listen(endpoint, kMetricsMode, std::move(allow));
 }
 
 asio::awaitable<void> MetricsServer::serve(std::shared_ptr<Shared> shared, std::shared_ptr<Socket> socket) {

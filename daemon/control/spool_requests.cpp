@@ -14,6 +14,7 @@
 
 #include "base/base64.hpp"
 #include "config/text.hpp"
+#include "control/answers.hpp"
 
 namespace llp::control {
 
@@ -29,8 +30,6 @@ constexpr std::array kPlaces{Place::queue, Place::dead, Place::late};
 constexpr std::size_t kLettersMax = 256;
 constexpr std::size_t kContentMax = std::size_t{1} << 20;
 
-Json failure(std::string_view message) { return {{"ok", false}, {"error", message}}; }
-Json success() { return {{"ok", true}}; }
 Json outcome(const Result<void>& done) { return done ? success() : failure(done.error().message); }
 
 // Nothing: it is missing, or no such number.

@@ -7,9 +7,7 @@
 #include <algorithm>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
-#include <asio/experimental/as_tuple.hpp>
 #include <asio/steady_timer.hpp>
-#include <asio/use_awaitable.hpp>
 #include <chrono>
 #include <cstring>
 #include <exception>
@@ -18,13 +16,13 @@
 #include <utility>
 #include <variant>
 
+#include "base/as_tuple.hpp"
 #include "base/log_limit.hpp"
 
 namespace llp::control {
 
 namespace {
 
-constexpr auto kTuple = asio::experimental::as_tuple(asio::use_awaitable);
 constexpr int kBacklog = 16;
 // After accept() failed for want of descriptors.
 constexpr auto kRest = std::chrono::milliseconds(100);

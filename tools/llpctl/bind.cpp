@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::uint64_t kMostBaud = 20'000'000;
 
-struct Arguments {
+struct BindArguments {
   std::string port, name, by;
   std::vector<std::string> settings;
   bool dry_run = false, force = false, no_trigger = false;
@@ -57,7 +57,7 @@ Result<void> take(Binding& b, const std::string& setting) {
 }
 
 // "serial=A10K", "path=pci-...": an adapter that need not be there now.
-Result<std::map<std::string, std::string>> ports_match(const Context& context, const Arguments& a) {
+Result<std::map<std::string, std::string>> ports_match(const Context& context, const BindArguments& a) {
   for (const auto& [prefix, property] :
        {std::pair{"serial=", "ID_SERIAL_SHORT"}, std::pair{"path=", "ID_PATH"}}) {
     if (a.port.starts_with(prefix)) {
@@ -110,7 +110,7 @@ void print(const Context& context, const std::vector<BindFile>& files, bool with
   }
 }
 
-int bind(Context& context, const Arguments& a) {
+int bind(Context& context, const BindArguments& a) {
   Binding binding;
   binding.name = a.name;
   for (const std::string& setting : a.settings) {
@@ -154,7 +154,7 @@ bool is_ours(const std::filesystem::path& path) {
   return std::getline(in, first) && first.starts_with(kBindMark);
 }
 
-int unbind(Context& context, const Arguments& a) {
+int unbind(Context& context, const BindArguments& a) {
   const BindPlaces places = bind_places(context.rules_dir, context.lines_dir, a.name);
   std::vector<std::filesystem::path> ours;
   std::error_code error;
@@ -186,7 +186,7 @@ int unbind(Context& context, const Arguments& a) {
   return 0;
 }
 
-void add_common(CLI::App& verb, Context& context, Arguments& a) {
+void add_common(CLI::App& verb, Context& context, BindArguments& a) {
   verb.add_flag("-n,--dry-run", a.dry_run, "say what would be written, and change nothing");
   verb.add_flag("--no-trigger", a.no_trigger, "write only: udev and systemd are not told");
   verb.add_option("--rules-dir", context.rules_dir, "of udev")->type_name("DIR")->capture_default_str();
@@ -197,7 +197,7 @@ void add_common(CLI::App& verb, Context& context, Arguments& a) {
 
 void add_bind(CLI::App& app, Context& context, Run& run) {
   auto* verb = app.add_subcommand("bind", "a port is this line from now on, whenever it is there");
-  const auto a = std::make_shared<Arguments>();
+  const auto a = std::make_shared<BindArguments>();
   verb->add_option("port", a->port, "/dev/ttyUSB0, or serial=NUMBER or path=PATH as udev knows it")
       ->type_name("PORT")
       ->required();
@@ -215,7 +215,7 @@ void add_bind(CLI::App& app, Context& context, Run& run) {
 
 void add_unbind(CLI::App& app, Context& context, Run& run) {
   auto* verb = app.add_subcommand("unbind", "take a binding away");
-  const auto a = std::make_shared<Arguments>();
+  const auto a = std::make_shared<BindArguments>();
   verb->add_option("name", a->name, "of the line")->type_name("NAME")->required();
   add_common(*verb, context, *a);
   verb->callback([&context, &run, a] { run = [&context, a] { return unbind(context, *a); }; });

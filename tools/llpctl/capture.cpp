@@ -22,7 +22,7 @@ namespace llp::ctl {
 
 namespace {
 
-constexpr const char* kExamples = R"(
+constexpr const char* kCaptureExamples = R"(
 Examples:
   llpctl capture chem -w chem.pcapng          until Ctrl-C; then open it in Wireshark
   llpctl capture chem -w - | wireshark -k -i -
@@ -35,7 +35,7 @@ A file is what has a slash, or ends in .pcapng or .capture; everything else is t
 llpd serves. Recordings hold what the instrument sends: patient data. They are made for their owner only.
 )";
 
-struct Arguments {
+struct CaptureArguments {
   std::string what, file, end = "left";
   std::uint64_t count = 0;
   double seconds = 0;
@@ -73,7 +73,7 @@ class Output {
 
 std::string program() { return "llpctl " LLP_VERSION; }
 
-Result<void> write_all(const Arguments& a, const capture::Recording& recording) {
+Result<void> write_all(const CaptureArguments& a, const capture::Recording& recording) {
   const bool text = a.file.ends_with(".capture");
   if (text && recording.line.protocol.empty()) {
     return fail(Errc::malformed, "the text form names a protocol, and this recording does not");
@@ -84,7 +84,7 @@ Result<void> write_all(const Arguments& a, const capture::Recording& recording) 
                          : capture::write_pcapng(recording, program()));
 }
 
-int convert(Context& context, const Arguments& a) {
+int convert(Context& context, const CaptureArguments& a) {
   const auto recorded = read_recorded(a.what, a.end == "left" ? capture::Side::left : capture::Side::right);
   if (!recorded) return context.failed(recorded.error());
   if (!recorded->warning.empty()) context.complain(recorded->warning);
@@ -92,7 +92,7 @@ int convert(Context& context, const Arguments& a) {
   return 0;
 }
 
-int listen(Context& context, const Arguments& a) {
+int listen(Context& context, const CaptureArguments& a) {
   auto listening = Listening::begin(context, a.what);
   if (!listening) return context.failed(listening.error());
   auto out = Output::open(a.file);
@@ -141,8 +141,8 @@ int listen(Context& context, const Arguments& a) {
 
 void add_capture(CLI::App& app, Context& context, Run& run) {
   auto* verb = app.add_subcommand("capture", "record what passes on a line, for Wireshark and for ladders");
-  verb->footer(kExamples);
-  const auto a = std::make_shared<Arguments>();
+  verb->footer(kCaptureExamples);
+  const auto a = std::make_shared<CaptureArguments>();
   verb->add_option("line", a->what, "a line that llpd serves, or a file to convert")
       ->type_name("SERVED")
       ->required();

@@ -21,14 +21,14 @@ namespace llp::ctl {
 namespace {
 
 using doctor::Facts;
-using doctor::Finding;
+
 using doctor::Line;
 using doctor::Severity;
 
 constexpr int kFound = 1;
 constexpr unsigned kP99 = 990;
 
-struct Arguments {
+struct DoctorArguments {
   std::string which;
   std::string lock_dir = "/var/lock";
 };
@@ -79,7 +79,7 @@ std::string device_in(const DaemonJson& json) {
 
 class Doctor {
  public:
-  Doctor(Context& context, const Arguments& a)
+  Doctor(Context& context, const DoctorArguments& a)
       : context_(context), arguments_(a), system_(context.doctor_system()) {}
 
   int run() {
@@ -95,9 +95,9 @@ class Doctor {
     // No line, so a port, whether or not it is there.
     if (!known && arguments_.which.find('/') == std::string::npos) return unknown(subjects);
     if (!known) examine_port(arguments_.which, nullptr);
-    std::ranges::stable_sort(found_, {}, &Finding::severity);
+    std::ranges::stable_sort(found_, {}, &doctor::Finding::severity);
     context_.print(context_.json ? as_json() : as_text());
-    const auto grave = [](const Finding& f) { return f.severity != Severity::hint; };
+    const auto grave = [](const doctor::Finding& f) { return f.severity != Severity::hint; };
     return std::ranges::any_of(found_, grave) ? kFound : 0;
   }
 
@@ -192,11 +192,11 @@ class Doctor {
            fmt::format(", DCD {}, DSR {}, CTS {}", on(s.carrier), on(s.data_set), on(s.clear_to_send));
   }
 
-  void add(std::vector<Finding> more) { std::ranges::move(more, std::back_inserter(found_)); }
+  void add(std::vector<doctor::Finding> more) { std::ranges::move(more, std::back_inserter(found_)); }
 
   [[nodiscard]] std::string as_json() const {
     Json out = Json::array();
-    for (const Finding& f : found_) {
+    for (const doctor::Finding& f : found_) {
       out.element(Json::object()
                       .text("id", f.id)
                       .text("severity", to_string(f.severity))
@@ -216,7 +216,7 @@ class Doctor {
       constexpr std::array kColours{"\x1b[31m", "\x1b[33m", "\x1b[36m"};
       return kColours.at(static_cast<std::size_t>(severity));
     };
-    for (const Finding& f : found_) {
+    for (const doctor::Finding& f : found_) {
       out += fmt::format("\n{}{}{} [{}]{}{}\n", colour(f.severity), to_string(f.severity),
                          context_.colour ? "\x1b[0m" : "", f.id, f.subject.empty() ? "" : " ", f.subject);
       out += wrapped(f.sentence, 2, context_.columns) + wrapped(f.advice, 4, context_.columns);
@@ -229,10 +229,10 @@ class Doctor {
   }
 
   Context& context_;
-  const Arguments& arguments_;
+  const DoctorArguments& arguments_;
   std::unique_ptr<DoctorSystem> system_;
   doctor::Machine machine_;
-  std::vector<Finding> found_;
+  std::vector<doctor::Finding> found_;
   std::vector<std::string> examined_, wires_;
 };
 
@@ -240,7 +240,7 @@ class Doctor {
 
 void add_doctor(CLI::App& app, Context& context, Run& run) {
   auto* verb = app.add_subcommand("doctor", "what is wrong with lines and ports, and what to do");
-  const auto a = std::make_shared<Arguments>();
+  const auto a = std::make_shared<DoctorArguments>();
   verb->add_option("line", a->which, "a line or a port (a path); else the machine and all lines")
       ->type_name("LINE");
   verb->add_option("--lock-dir", a->lock_dir, "where UUCP lock files are")

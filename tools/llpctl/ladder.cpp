@@ -18,12 +18,13 @@
 #include "llpctl/json.hpp"
 #include "llpctl/listen.hpp"
 #include "llpctl/recorded.hpp"
+#include "llpctl/system.hpp"
 
 namespace llp::ctl {
 
 namespace {
 
-constexpr const char* kExamples = R"(
+constexpr const char* kLadderExamples = R"(
 Examples:
   llpctl ladder chem                          the line as it works, until Ctrl-C
   llpctl ladder night.pcapng                  what was recorded (llpctl capture)
@@ -34,9 +35,7 @@ Rows marked with ! are refusals, repeats and what was damaged, each with its rea
 since the first row, and since the row before. An arrow that ends in x did not arrive.
 )";
 
-constexpr std::uint64_t kSecond = 1'000'000'000;
-
-struct Arguments {
+struct LadderArguments {
   std::string what, file;
   std::uint64_t count = 0;
   double seconds = 0;
@@ -51,7 +50,7 @@ std::string date_of(std::uint64_t ns) {
 // Where rows go: to the terminal as they come, or into one picture.
 class Rows {
  public:
-  Rows(Context& context, const Arguments& a, ladder::Style style)
+  Rows(Context& context, const LadderArguments& a, ladder::Style style)
       : context_(context), a_(a), style_(std::move(style)), text_(style_) {}
 
   void take(const ladder::Sight& sight) {
@@ -95,7 +94,7 @@ class Rows {
   }
 
   Context& context_;
-  const Arguments& a_;
+  const LadderArguments& a_;
   ladder::Style style_;
   ladder::TextLadder text_;
   std::vector<ladder::Sight> all_;
@@ -104,7 +103,7 @@ class Rows {
   bool begun_ = false;
 };
 
-ladder::Style style_of(const Context& context, const Arguments& a, const capture::Listened& line) {
+ladder::Style style_of(const Context& context, const LadderArguments& a, const capture::Listened& line) {
   ladder::Style style;
   style.title = line.name;
   for (const std::string& more : {line.protocol, line.port}) {
@@ -124,7 +123,7 @@ Error unknown_protocol(const std::string& name) {
           fmt::format("it says nothing of a protocol that is known ('{}')", ladder::printable(name)), 0};
 }
 
-int of_file(Context& context, const Arguments& a) {
+int of_file(Context& context, const LadderArguments& a) {
   const auto recorded = read_recorded(a.what);
   if (!recorded) return context.failed(recorded.error());
   if (!recorded->warning.empty()) context.complain(recorded->warning);
@@ -155,7 +154,7 @@ int of_file(Context& context, const Arguments& a) {
   return rows.finish();
 }
 
-int live(Context& context, const Arguments& a) {
+int live(Context& context, const LadderArguments& a) {
   auto listening = Listening::begin(context, a.what);
   if (!listening) return context.failed(listening.error());
   llp_protocol protocol{};
@@ -188,8 +187,8 @@ int live(Context& context, const Arguments& a) {
 
 void add_ladder(CLI::App& app, Context& context, Run& run) {
   auto* verb = app.add_subcommand("ladder", "a conversation as a sequence diagram, live or from a recording");
-  verb->footer(kExamples);
-  const auto a = std::make_shared<Arguments>();
+  verb->footer(kLadderExamples);
+  const auto a = std::make_shared<LadderArguments>();
   verb->add_option("line", a->what, "a line that llpd serves, or a file")->type_name("SERVED")->required();
   verb->add_flag("--svg", a->svg, "a picture instead of text");
   verb->add_option("-o,--out", a->file, "into this file")->type_name("FILE");

@@ -23,7 +23,7 @@ namespace llp::ctl {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
+using WireEvent = nlohmann::ordered_json;
 
 constexpr auto kTick = std::chrono::milliseconds(200);
 constexpr std::array<const char*, 4> kKinds{"bytes", "message", "up", "down"};
@@ -45,7 +45,7 @@ std::optional<std::string> octets_of(const std::string& hex) {
   return out;
 }
 
-std::optional<capture::Mark> mark_of(const Json& pair) {
+std::optional<capture::Mark> mark_of(const WireEvent& pair) {
   if (!pair.is_array() || pair.size() != 2 || !pair[0].is_number_unsigned() ||
       !pair[1].is_number_unsigned()) {
     return std::nullopt;
@@ -114,7 +114,7 @@ struct Hearing {
 
 }  // namespace
 
-std::optional<capture::Packet> packet_of(const Json& event) {
+std::optional<capture::Packet> packet_of(const WireEvent& event) {
   if (text_at(event, "event") != "wire") return std::nullopt;
   const auto kind = std::ranges::find(kKinds, text_at(event, "kind"));
   auto octets = octets_of(text_at(event, "octets"));
@@ -125,7 +125,7 @@ std::optional<capture::Packet> packet_of(const Json& event) {
   packet.out = flag_at(event, "out");
   packet.octets = std::move(*octets);
   packet.lost = number_at(event, "lost");
-  for (const Json& pair : part_at(event, "marks")) {
+  for (const WireEvent& pair : part_at(event, "marks")) {
     const auto mark = mark_of(pair);
     const bool ordered = packet.marks.empty() || (mark && packet.marks.back().offset < mark->offset);
     if (!mark || !ordered || mark->offset >= packet.octets.size()) return std::nullopt;

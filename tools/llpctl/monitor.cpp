@@ -20,7 +20,7 @@ using namespace netlink;
 
 constexpr std::size_t kNameWidth = 12;
 
-struct Arguments {
+struct MonitorArguments {
   std::string line;    // empty: all
   unsigned count = 0;  // 0: until it is ended
   bool trouble = false;
@@ -108,7 +108,7 @@ struct InJson {
   void operator()(const EventsMissed&) const { out.text("type", "missed"); }
 };
 
-bool is_trouble(const Event& event) {
+bool means_trouble(const Event& event) {
   if (const auto* m = std::get_if<MessageEvent>(&event.what)) return m->error != 0;
   if (const auto* l = std::get_if<LineEvent>(&event.what)) {
     return l->change == LLP_LINE_CHANGE_GONE || l->change == LLP_LINE_CHANGE_DOWN;
@@ -131,7 +131,7 @@ std::string in_line(const Context& context, const Event& event) {
   }
   const std::string words = std::visit(InWords(), event.what);
   if (missed) return words + "\n";
-  const bool mark = context.colour && is_trouble(event);
+  const bool mark = context.colour && means_trouble(event);
   std::string name = event.name.empty() ? fmt::format("llp{}", event.line) : event.name;
   if (name.size() > kNameWidth) {
     name.resize(kNameWidth - 1);
@@ -141,14 +141,14 @@ std::string in_line(const Context& context, const Event& event) {
                      mark ? "\x1b[33m" : "", words, mark ? "\x1b[0m" : "");
 }
 
-asio::awaitable<int> follow(Context& context, EventStream& stream, const Arguments& a,
+asio::awaitable<int> follow(Context& context, EventStream& stream, const MonitorArguments& a,
                             std::optional<std::uint32_t> line) {
   for (unsigned seen = 0; a.count == 0 || seen < a.count;) {
     const auto event = co_await stream.next();
     if (!event) co_return event.error().code == Errc::cancelled ? 0 : context.failed(event.error());
     const bool missed = std::holds_alternative<EventsMissed>(event->what);
     if (line && !missed && event->line != *line) continue;
-    if (a.trouble && !is_trouble(*event)) continue;
+    if (a.trouble && !means_trouble(*event)) continue;
     context.print(in_line(context, *event));
     ++seen;
     const auto* change = std::get_if<LineEvent>(&event->what);
@@ -158,7 +158,7 @@ asio::awaitable<int> follow(Context& context, EventStream& stream, const Argumen
   co_return 0;
 }
 
-int monitor(Context& context, const Arguments& a) {
+int monitor(Context& context, const MonitorArguments& a) {
   auto kernel = context.open_kernel();
   if (!kernel) return context.failed(kernel.error());
   // Listening first, so that nothing is between.
@@ -185,7 +185,7 @@ int monitor(Context& context, const Arguments& a) {
 
 void add_monitor(CLI::App& app, Context& context, Run& run) {
   auto* verb = app.add_subcommand("monitor", "what happens on the lines, as it happens");
-  const auto a = std::make_shared<Arguments>();
+  const auto a = std::make_shared<MonitorArguments>();
   verb->add_option("line", a->line, "one line only")->type_name("LINE");
   verb->add_option("-c,--count", a->count, "end after so many events");
   verb->add_flag("-t,--trouble", a->trouble, "only what went wrong");

@@ -26,7 +26,7 @@ namespace llp::ctl {
 
 namespace {
 
-constexpr const char* kExamples = R"(
+constexpr const char* kReplayExamples = R"(
 Examples:
   llpctl replay night.pcapng --to chem        the instrument's side against llpd's line chem
   llpctl replay night.pcapng --to unix:/run/llp/test --speed 10
@@ -41,7 +41,7 @@ tty:DEV[,BAUD[,MODE]], tcp:HOST:PORT, tcp-listen:[ADDR:]PORT, unix:PATH, unix-li
 
 constexpr int kDifferent = 1;
 
-struct Arguments {
+struct ReplayArguments {
   std::string file, to, side, lock_dir = "/var/lock";
   double speed = 1, patience = 10;
   bool any_answer = false, quiet = false;
@@ -91,7 +91,7 @@ asio::awaitable<void> play(io::ByteStream& stream, const capture::Capture& conve
   result = co_await replay.play();
 }
 
-int replay_it(Context& context, const Arguments& a) {
+int replay_it(Context& context, const ReplayArguments& a) {
   const auto recorded = read_recorded(a.file);
   if (!recorded) return context.failed(recorded.error());
   if (!recorded->warning.empty()) context.complain(recorded->warning);
@@ -138,8 +138,8 @@ int replay_it(Context& context, const Arguments& a) {
 
 void add_replay(CLI::App& app, Context& context, Run& run) {
   auto* verb = app.add_subcommand("replay", "play one side of a recorded conversation against a line");
-  verb->footer(kExamples);
-  const auto a = std::make_shared<Arguments>();
+  verb->footer(kReplayExamples);
+  const auto a = std::make_shared<ReplayArguments>();
   verb->add_option("file", a->file, "a recording, or a .capture")->type_name("FILE")->required();
   verb->add_option("--to", a->to, "the line")->type_name("LINE")->required();
   verb->add_option("--speed", a->speed, "so many times as fast")->check(CLI::Range(0.01, 1000.0));

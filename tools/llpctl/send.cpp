@@ -32,7 +32,7 @@ constexpr int kNotDelivered = 1;
 constexpr std::size_t kFirstRoom = std::size_t{64} << 10;
 constexpr std::size_t kMostRoom = std::size_t{1} << 30;
 
-struct Arguments {
+struct SendArguments {
   std::string line, file, out;
   bool no_reply = false, maybe = false;
   double timeout = 0;     // seconds in all, 0: as the protocol has it
@@ -92,7 +92,7 @@ struct Sent {
 // One message; nothing is known to be sent where it returns an error.
 class Transaction {
  public:
-  Transaction(Context& context, line::MessageFile& file, const Arguments& a)
+  Transaction(Context& context, line::MessageFile& file, const SendArguments& a)
       : file_(file), arguments_(a), timer_(context.io) {}
 
   // The first: what was found out, also when it failed.
@@ -175,12 +175,12 @@ class Transaction {
   }
 
   line::MessageFile& file_;
-  const Arguments& arguments_;
+  const SendArguments& arguments_;
   asio::steady_timer timer_;
   bool late_ = false;
 };
 
-Result<void> put_reply(const Context& context, const Arguments& a, const Bytes& reply) {
+Result<void> put_reply(const Context& context, const SendArguments& a, const Bytes& reply) {
   if (!a.out.empty()) {
     std::ofstream file(a.out, std::ios::binary);
     file.write(reinterpret_cast<const char*>(reply.data()),
@@ -196,7 +196,8 @@ Result<void> put_reply(const Context& context, const Arguments& a, const Bytes& 
   return {};
 }
 
-asio::awaitable<int> transact(Context& context, const Arguments& a, const Bytes& text, std::uint32_t number) {
+asio::awaitable<int> transact(Context& context, const SendArguments& a, const Bytes& text,
+                              std::uint32_t number) {
   const std::string node = (context.dev_dir / fmt::format("llp{}", number)).string();
   io::TransactionLock lock(context.io.get_executor(), node);
   const auto guard = co_await lock.acquire(seconds(a.lock_wait));
@@ -228,7 +229,7 @@ asio::awaitable<int> transact(Context& context, const Arguments& a, const Bytes&
   co_return kNotDelivered;
 }
 
-int send(Context& context, const Arguments& a) {
+int send(Context& context, const SendArguments& a) {
   auto kernel = context.open_kernel();
   if (!kernel) return context.failed(kernel.error());
   const auto line = netlink::find_line(**kernel, a.line);
@@ -250,7 +251,7 @@ int send(Context& context, const Arguments& a) {
 
 void add_send(CLI::App& app, Context& context, Run& run) {
   auto* verb = app.add_subcommand("send", "one message to the instrument; its reply on standard output");
-  const auto a = std::make_shared<Arguments>();
+  const auto a = std::make_shared<SendArguments>();
   verb->add_option("line", a->line, "its name, number or tty")->type_name("LINE")->required();
   verb->add_option("file", a->file, "the message; - is standard input")->type_name("FILE")->required();
   verb->add_option("-o,--out", a->out, "the reply goes there")->type_name("FILE");

@@ -19,7 +19,7 @@ namespace {
 constexpr std::uint64_t kMaxCount = 1024;
 constexpr std::uint64_t kMaxBytes = 1U << 30;
 
-struct Arguments {
+struct SetArguments {
   std::string line;
   std::vector<std::string> settings;
   bool restart = false;
@@ -112,7 +112,7 @@ class Reader {
   netlink::LineChange change_;
 };
 
-int set(Context& context, const Arguments& a) {
+int set(Context& context, const SetArguments& a) {
   auto kernel = context.open_kernel();
   if (!kernel) return context.failed(kernel.error());
   const auto line = netlink::find_line(**kernel, a.line);
@@ -145,7 +145,7 @@ int set(Context& context, const Arguments& a) {
 
 void add_set(CLI::App& app, Context& context, Run& run) {
   auto* verb = app.add_subcommand("set", "change a line's options and its protocol's parameters");
-  const auto a = std::make_shared<Arguments>();
+  const auto a = std::make_shared<SetArguments>();
   verb->add_option("line", a->line, "its name, number or tty")->type_name("LINE")->required();
   verb->add_option(
           "settings", a->settings,

@@ -19,7 +19,7 @@ namespace llp::ctl {
 
 namespace {
 
-struct Arguments {
+struct SpoolArguments {
   std::string line;
   std::uint64_t letter = 0;
   std::vector<std::uint64_t> letters;
@@ -67,7 +67,7 @@ std::string short_time(std::string time) {
   return time.substr(0, time.find('.'));
 }
 
-int list(Context& context, const Arguments& a) {
+int list(Context& context, const SpoolArguments& a) {
   const auto letters = letters_of(context, a.line, {"queue", "dead", "late"});
   if (!letters) return context.failed(letters.error());
   if (context.json) {
@@ -97,7 +97,8 @@ int list(Context& context, const Arguments& a) {
 }
 
 // A letter's content, part by part.
-Result<std::vector<std::uint8_t>> content_of(const Context& context, const Arguments& a, std::uint64_t size) {
+Result<std::vector<std::uint8_t>> content_of(const Context& context, const SpoolArguments& a,
+                                             std::uint64_t size) {
   std::vector<std::uint8_t> all;
   while (all.size() < size || size == 0) {
     const auto answer = context.ask_daemon(
@@ -113,7 +114,7 @@ Result<std::vector<std::uint8_t>> content_of(const Context& context, const Argum
   return all;
 }
 
-int show(Context& context, const Arguments& a) {
+int show(Context& context, const SpoolArguments& a) {
   const auto answer = context.ask_daemon({{"op", "spool-show"}, {"line", a.line}, {"letter", a.letter}});
   if (!answer) return context.failed(answer.error());
   DaemonJson letter = part_at(*answer, "letter");
@@ -154,7 +155,7 @@ int show(Context& context, const Arguments& a) {
 }
 
 // Those that were named, or all that the verb is for.
-Result<std::vector<std::uint64_t>> chosen(const Context& context, const Arguments& a,
+Result<std::vector<std::uint64_t>> chosen(const Context& context, const SpoolArguments& a,
                                           std::initializer_list<const char*> places) {
   if (!a.letters.empty()) return a.letters;
   const auto letters = letters_of(context, a.line, places);
@@ -164,7 +165,7 @@ Result<std::vector<std::uint64_t>> chosen(const Context& context, const Argument
   return all;
 }
 
-int each(Context& context, const Arguments& a, const std::vector<std::uint64_t>& letters, const char* op,
+int each(Context& context, const SpoolArguments& a, const std::vector<std::uint64_t>& letters, const char* op,
          const char* done_words) {
   std::size_t done = 0;
   int status = 0;
@@ -186,13 +187,13 @@ int each(Context& context, const Arguments& a, const std::vector<std::uint64_t>&
   return status;
 }
 
-int retry(Context& context, const Arguments& a) {
+int retry(Context& context, const SpoolArguments& a) {
   const auto letters = chosen(context, a, {"dead"});
   if (!letters) return context.failed(letters.error());
   return each(context, a, *letters, "spool-retry", "wait for their application again");
 }
 
-int drop(Context& context, const Arguments& a) {
+int drop(Context& context, const SpoolArguments& a) {
   const auto letters = chosen(context, a, {"dead", "late"});
   if (!letters) return context.failed(letters.error());
   if (!a.yes && !letters->empty()) {
@@ -208,7 +209,7 @@ int drop(Context& context, const Arguments& a) {
   return each(context, a, *letters, "spool-drop", "dropped");
 }
 
-CLI::App* part(CLI::App& verb, const std::shared_ptr<Arguments>& a, const char* name, const char* help) {
+CLI::App* part(CLI::App& verb, const std::shared_ptr<SpoolArguments>& a, const char* name, const char* help) {
   auto* one = verb.add_subcommand(name, help);
   one->add_option("line", a->line, "as llpd calls it")->type_name("SERVED")->required();
   return one;
@@ -227,7 +228,7 @@ void add_spool(CLI::App& app, Context& context, Run& run) {
       "  llpctl spool show chem 42 --content        what one says; llpd logs who looked\n"
       "  llpctl spool retry chem                    all dead letters wait for their application again\n"
       "  llpctl spool drop chem 42 43 --yes         two letters are gone for good");
-  const auto a = std::make_shared<Arguments>();
+  const auto a = std::make_shared<SpoolArguments>();
   part(*verb, a, "list", "the letters of a line")->callback([&context, &run, a] {
     run = [&context, a] { return list(context, *a); };
   });

@@ -19,7 +19,7 @@ namespace {
 
 using netlink::LineStats;
 
-struct Arguments {
+struct StatsArguments {
   std::string line;
   bool all = false;
   bool watch = false;
@@ -75,7 +75,7 @@ std::string as_text(const Context& context, const LineStats& stats, const LineSt
 // Looks again until the count is reached or the line goes.
 class Watch {
  public:
-  Watch(Context& context, netlink::KernelControl& kernel, std::uint32_t line, const Arguments& a)
+  Watch(Context& context, netlink::KernelControl& kernel, std::uint32_t line, const StatsArguments& a)
       : context_(context), kernel_(kernel), line_(line), arguments_(a), timer_(context.io) {}
 
   int run() {
@@ -109,14 +109,14 @@ class Watch {
   Context& context_;
   netlink::KernelControl& kernel_;
   std::uint32_t line_;
-  const Arguments& arguments_;
+  const StatsArguments& arguments_;
   asio::steady_timer timer_;
   LineStats before_;
   unsigned seen_ = 0;
   int status_ = 0;
 };
 
-int stats(Context& context, const Arguments& a) {
+int stats(Context& context, const StatsArguments& a) {
   auto kernel = context.open_kernel();
   if (!kernel) return context.failed(kernel.error());
   const auto line = netlink::find_line(**kernel, a.line);
@@ -132,7 +132,7 @@ int stats(Context& context, const Arguments& a) {
 
 void add_stats(CLI::App& app, Context& context, Run& run) {
   auto* verb = app.add_subcommand("stats", "a line's counters");
-  const auto a = std::make_shared<Arguments>();
+  const auto a = std::make_shared<StatsArguments>();
   verb->add_option("line", a->line, "its name, number or tty")->type_name("LINE")->required();
   verb->add_flag("-a,--all", a->all, "those that are 0, too");
   verb->add_flag("-w,--watch", a->watch, "again and again, with what was added");

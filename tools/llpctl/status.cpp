@@ -15,7 +15,7 @@ namespace llp::ctl {
 namespace {
 
 constexpr int kBad = 1;
-constexpr unsigned kIndent = 14;
+constexpr unsigned kStatusIndent = 14;
 
 // "1 d 3 h", "2 min"
 std::string duration_words(std::uint64_t seconds) {
@@ -79,9 +79,9 @@ std::string reasons_of(const Context& context, const std::vector<DaemonJson>& li
 std::string one_line(const Context& context, const DaemonJson& line) {
   std::string out;
   const auto row = [&](const std::string& word, const std::string& text) {
-    std::string rest = wrapped(text, kIndent, context.columns);
+    std::string rest = wrapped(text, kStatusIndent, context.columns);
     if (rest.empty()) return;
-    rest.replace(0, kIndent, fmt::format("  {:<{}}", word, kIndent - 2));
+    rest.replace(0, kStatusIndent, fmt::format("  {:<{}}", word, kStatusIndent - 2));
     out += rest;
   };
   const std::string health = text_at(line, "health");

@@ -28,8 +28,6 @@ namespace llp::ctl {
 
 namespace {
 
-constexpr std::uint64_t kSecond = 1'000'000'000;
-
 std::uint64_t now(clockid_t clock) {
   timespec t{};
   ::clock_gettime(clock, &t);

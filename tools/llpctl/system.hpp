@@ -6,6 +6,8 @@
 
 namespace llp::ctl {
 
+inline constexpr std::uint64_t kSecond = 1'000'000'000;  // ns
+
 // Everything but the terminal, which main() knows. `io` must outlive it.
 [[nodiscard]] Context system_context(asio::io_context& io);
 

@@ -34,14 +34,14 @@ using top::Sample;
 // The rest of what a key sends comes within this time.
 constexpr auto kKeyTime = std::chrono::milliseconds(50);
 
-struct Arguments {
+struct TopArguments {
   bool once = false;
   double interval = 1;  // seconds
   std::string sort = "name";
   std::string filter;
 };
 
-std::chrono::nanoseconds interval_of(const Arguments& a) {
+std::chrono::nanoseconds interval_of(const TopArguments& a) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(a.interval));
 }
 
@@ -156,7 +156,7 @@ std::string as_json(const Model& model) {
   return out.str() + "\n";
 }
 
-int once(Context& context, Source& source, Model& model, const Arguments& a) {
+int once(Context& context, Source& source, Model& model, const TopArguments& a) {
   for (int i = 0; i < 2; ++i) {
     if (i > 0) std::this_thread::sleep_for(interval_of(a));
     auto samples = source.take();
@@ -177,7 +177,7 @@ int once(Context& context, Source& source, Model& model, const Arguments& a) {
 
 class Live {
  public:
-  Live(Context& context, Source& source, Model& model, const Arguments& a, Screen screen)
+  Live(Context& context, Source& source, Model& model, const TopArguments& a, Screen screen)
       : context_(context),
         source_(source),
         model_(model),
@@ -265,7 +265,7 @@ class Live {
   Context& context_;
   Source& source_;
   Model& model_;
-  const Arguments& arguments_;
+  const TopArguments& arguments_;
   Screen screen_;
   asio::posix::stream_descriptor input_;
   asio::steady_timer timer_, key_timer_;
@@ -274,7 +274,7 @@ class Live {
   int status_ = 0;
 };
 
-int run_top(Context& context, const Arguments& a) {
+int run_top(Context& context, const TopArguments& a) {
   Source source(context);
   Model model;
   model.set_unicode(context.unicode);
@@ -292,7 +292,7 @@ int run_top(Context& context, const Arguments& a) {
 
 void add_top(CLI::App& app, Context& context, Run& run) {
   auto* verb = app.add_subcommand("top", "all lines on a screen: state, rates, use of the wire");
-  const auto a = std::make_shared<Arguments>();
+  const auto a = std::make_shared<TopArguments>();
   verb->add_flag("-1,--once", a->once, "one table, of one interval, and no screen");
   verb->add_option("-i,--interval", a->interval, "seconds between two looks")
       ->check(CLI::Range(0.001, 3600.0))
