@@ -24,9 +24,10 @@ deps: ## Install every package that any door needs (root)
 	@$(deps) build test lint fuzz bench module vm && echo "All packages are installed."
 
 .PHONY: demo
-demo: ## Set up, build, and run the main job before your eyes
+demo: ## Set up, build what it needs, and run the main job before your eyes
 	@$(deps) build demo
-	@$(MAKE) all
+	@$(MAKE) build/.configured
+	@cmake --build build --target llpdrv llpsim --parallel $(JOBS)
 	@tools/demo/run --bin build/bin
 
 .PHONY: install
