@@ -145,7 +145,8 @@ void raw_urgent(int fd, char byte) {
 }
 
 void raw_finish(int fd) {
-  if (::shutdown(fd, SHUT_WR) != 0) die("shutdown");
+  // A server that refuses the request has perhaps reset it already: the reader will see.
+  if (::shutdown(fd, SHUT_WR) != 0 && errno != ENOTCONN) die("shutdown");
 }
 
 void raw_arm(int fd) {
