@@ -50,7 +50,8 @@ def summary(outcome: Outcome) -> str:
     verdict = "ok" if outcome.ok else "FAILED"
     if outcome.log is None and outcome.ok:
         verdict = "SKIPPED"
-    return f"{outcome.suite.name:<16} {verdict:<8} {', '.join(parts)} in {outcome.seconds:.1f} s"
+    cpu = f", {outcome.cpu:.0f} s of one core" if outcome.cpu >= 0.5 else ""
+    return f"{outcome.suite.name:<16} {verdict:<8} {', '.join(parts)} in {outcome.seconds:.1f} s{cpu}"
 
 
 def details(outcome: Outcome) -> str:

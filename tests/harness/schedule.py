@@ -21,6 +21,7 @@ class Outcome:
     cases: list[Case]
     seconds: float
     log: Path | None
+    cpu: float = 0.0  # seconds of processor time, of the command and all it waited for
 
     @property
     def ok(self) -> bool:
@@ -37,6 +38,7 @@ class Running:
         self.directory.mkdir(parents=True)
         self.log = self.directory / "log"
         self.started = time.monotonic()
+        self.cpu = 0.0
         fill = {"results": str(self.directory)}
         env = {key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
         env.update({key: value.format(**fill) for key, value in suite.env.items()})
@@ -56,10 +58,11 @@ class Running:
                 os.killpg(self.process.pid, sig)
             except ProcessLookupError:
                 break
-            try:
-                self.process.wait(patience)
-            except subprocess.TimeoutExpired:
-                continue
+            until = time.monotonic() + patience
+            while not self.ended() and time.monotonic() < until:
+                time.sleep(0.02)
+            if self.ended():
+                break
         self.reap_group()
 
     def reap_group(self) -> None:
@@ -69,20 +72,29 @@ class Running:
         except ProcessLookupError:
             pass
 
+    def ended(self) -> bool:
+        """Whether the command ended; with its exit status comes what it used of the processors."""
+        if self.process.returncode is None:
+            pid, status, used = os.wait4(self.process.pid, os.WNOHANG)
+            if pid:
+                self.process.returncode = os.waitstatus_to_exitcode(status)
+                self.cpu = used.ru_utime + used.ru_stime
+        return self.process.returncode is not None
+
     def poll(self) -> Outcome | None:
-        if self.process.poll() is None:
+        if not self.ended():
             if self.seconds < self.suite.timeout:
                 return None
             self.kill()
             cases = collect(self.suite, self.directory, 0) if self.suite.results != "exit" else []
             cases.append(Case(f"{self.suite.name}/time", FAILED, f"timed out after {self.suite.timeout:g} s"))
-            return Outcome(self.suite, cases, self.seconds, self.log)
+            return Outcome(self.suite, cases, self.seconds, self.log, self.cpu)
         self.reap_group()
         cases = collect(self.suite, self.directory, self.process.returncode)
-        return Outcome(self.suite, cases, self.seconds, self.log)
+        return Outcome(self.suite, cases, self.seconds, self.log, self.cpu)
 
 
-def run(suites: list[Suite], results: Path, slots: int, started: Callable[[Suite], None],
+def run(suites: list[Suite], results: Path, slots: float, started: Callable[[Suite], None],
         finished: Callable[[Outcome], None], waiting: Callable[[list[str]], None]) -> list[Outcome]:
     """Runs all suites; returns their outcomes in the order of the table.
 

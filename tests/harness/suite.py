@@ -23,8 +23,8 @@ class Suite:
                      knows must have written one;
              "tap"   it writes TAP as *.tap into its results directory.
     In `command` and `env`, {results} stands for the results directory.
-    `slots` is the number of cores the command keeps busy: 0 for one that
-    mostly waits. `absent` returns why the suite cannot run here, or "".
+    `slots` is the number of cores the command keeps busy, in parts of one
+    if it waits for much of its time: 0 for one that mostly waits. `absent` returns why the suite cannot run here, or "".
     """
 
     name: str
@@ -32,7 +32,7 @@ class Suite:
     results: str = "exit"
     timeout: float = 120
     after: Sequence[str] = ()
-    slots: int = 1
+    slots: float = 1
     env: dict = field(default_factory=dict)
     tree: str = ""
     absent: Callable[[], str] = lambda: ""

@@ -151,6 +151,21 @@ def test_order_and_slots(run, tmp_path):
     assert order.index("+i") < order.index("-a")
 
 
+def test_time_of_processors_is_told(run):
+    busy = "import os\nwhile sum(os.times()[:2]) < 0.6: pass"
+    works, waits = run(sh("works", f"/usr/bin/python3 -c '{busy}'"), sh("waits", "sleep 0.6"))
+    assert works.cpu >= 0.6 and report.summary(works).endswith("of one core")
+    assert waits.cpu < 0.5 and report.summary(waits).endswith(" s")
+
+
+def test_suites_that_wait_share_a_core(run, tmp_path):
+    log = tmp_path / "order"
+    step = "echo +{0} >> {1}; sleep 0.2; echo -{0} >> {1}"
+    run(*(sh(name, step.format(name, log), slots=0.5) for name in "abc"), slots=1)
+    order = log.read_text().split()
+    assert {order[0], order[1]} == {"+a", "+b"} and order.index("+c") > min(order.index("-a"), order.index("-b"))
+
+
 def test_suite_wider_than_the_machine_runs_alone(run):
     results = run(sh("wide", "exit 0", slots=64), sh("narrow", "exit 0"), slots=1)
     assert all(result.ok for result in results)
