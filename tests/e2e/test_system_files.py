@@ -95,6 +95,13 @@ def test_only_a_tagged_port_is_bound():
     assert 'SUBSYSTEM!="llp", GOTO=' in (UDEV / "60-llp.rules").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("unit", UNITS)
+def test_the_configuration_is_not_the_units(unit):
+    """llp.tmpfiles gives /etc/llp its mode, or the administrator does; of another one than its own systemd complains."""
+    text = (UDEV / f"{unit}.in").read_text(encoding="utf-8")
+    assert "/etc/llp" in text and "ConfigurationDirectory" not in text
+
+
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("systemd-sysusers"), reason="needs root and systemd-sysusers")
 def test_the_user_and_the_directories(tmp_path):
     (tmp_path / "etc").mkdir()
