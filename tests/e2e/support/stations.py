@@ -86,6 +86,10 @@ class Station:
             return not self._in
         return False
 
+    def pending(self, seconds):
+        """Whether something is there, or comes within this time."""
+        return bool(self._in) or not self.silent(seconds)
+
     def close(self):
         self.wire.close()
 
@@ -218,6 +222,10 @@ class Mllp(Station):
         self.journal.note("llpdrv", {b"\x06": "ACK", b"\x15": "NAK"}.get(data, "block")
                           if self.release == 2 else "block")
         return data
+
+    def held(self):
+        """Blocks that crossed one of ours and are still to be received."""
+        return len(self._held)
 
     def send(self, message):
         """Release 2: waits for the commit reply and tells it, keeping a block that crosses."""
