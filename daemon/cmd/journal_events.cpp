@@ -43,7 +43,7 @@ std::string journal_datagram(const JournalFields& fields) {
   std::string out;
   for (const auto& [key, value] : fields) {
     if (value.find('\n') == std::string::npos) {
-      out += key + '=' + value + '\n';
+      out.append(key).append(1, '=').append(value).append(1, '\n');
       continue;
     }
     // The length as eight bytes, the least first.

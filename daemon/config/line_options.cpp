@@ -141,7 +141,7 @@ LineOption path(std::string name, std::string value, std::string allowed, std::s
     return {};
   };
   // Only reads: a copy has the field, too.
-  option.get = [field](LineConfig config) { return field(config); };
+  option.get = [field = std::move(field)](LineConfig config) { return field(config); };
   return option;
 }
 
@@ -178,7 +178,7 @@ LineOption text(std::string name, std::string value, std::string allowed, std::s
     field(config) = text;
     return {};
   };
-  option.get = [field](LineConfig config) { return field(config); };
+  option.get = [field = std::move(field)](LineConfig config) { return field(config); };
   return option;
 }
 

@@ -348,8 +348,7 @@ class Reader {
     if (const auto* table = node.as_table(); table != nullptr && table->get("for") == nullptr) {
       draft.options.push_back({at(node, where), "tls_for", "both"});
     }
-    group(draft, where, node, "tls_", "tls",
-          "{ certificate = \"...\", key = \"...\", authorities = \"...\" }");
+    group(draft, where, node, "tls_", "tls", R"({ certificate = "...", key = "...", authorities = "..." })");
   }
 
   void parameters(LineDraft& draft, const std::string& where, const toml::node& node) {

@@ -15,12 +15,14 @@ namespace llp::control {
 // Something that passed. What it refers to is good during the call.
 struct WirePiece {
   enum class Kind : std::uint8_t { bytes, message, up, down };
+  // NOLINTBEGIN(readability-redundant-member-init): GCC asks for it
   std::string_view line{};
   Kind kind = Kind::bytes;
   bool out = false;                        // sent by this end
   std::span<const std::uint8_t> octets{};  // up, down: words
   std::span<const std::uint8_t> flags{};   // io::LineFlag of each, or none
   std::uint64_t at = 0;                    // CLOCK_MONOTONIC, ns
+  // NOLINTEND(readability-redundant-member-init)
 };
 
 // The event that tells of it: llpd-control(7), "wire". `lost`: so many before

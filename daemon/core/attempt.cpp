@@ -18,7 +18,7 @@ Attempt::Attempt(asio::any_io_executor executor, Targets& targets, illp::Options
                  Bytes text, MessageKey key, Clock::time_point deadline, bool watch_host, Logger log)
     : executor_(std::move(executor)),
       targets_(targets),
-      options_(options),
+      options_(std::move(options)),
       changed_(changed),
       log_(std::move(log)),
       text_(std::move(text)),

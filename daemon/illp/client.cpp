@@ -72,7 +72,7 @@ struct ClientTransaction::Impl {
   Impl(asio::any_io_executor e, Endpoint where, Options o, Logger l)
       : executor(std::move(e)),
         endpoint(std::move(where)),
-        options(o),
+        options(std::move(o)),
         log(std::move(l)),
         timer(std::make_shared<asio::steady_timer>(executor)) {}
 
@@ -360,7 +360,8 @@ struct ClientTransaction::Impl {
 
 ClientTransaction::ClientTransaction(asio::any_io_executor executor, Endpoint endpoint, Options options,
                                      Logger log)
-    : impl_(std::make_unique<Impl>(std::move(executor), std::move(endpoint), options, std::move(log))) {}
+    : impl_(std::make_unique<Impl>(std::move(executor), std::move(endpoint), std::move(options),
+                                   std::move(log))) {}
 
 ClientTransaction::~ClientTransaction() { abort(); }
 

@@ -9,7 +9,7 @@ namespace llp::illp {
 
 struct ServerTransaction::Impl {
   Impl(Connection c, Bytes r, Options o, Logger l)
-      : connection(std::move(c)), request(std::move(r)), options(o), log(std::move(l)) {}
+      : connection(std::move(c)), request(std::move(r)), options(std::move(o)), log(std::move(l)) {}
 
   Connection connection;
   Bytes request;
@@ -97,7 +97,8 @@ struct ServerTransaction::Impl {
 };
 
 ServerTransaction::ServerTransaction(Connection connection, Bytes request, Options options, Logger log)
-    : impl_(std::make_shared<Impl>(std::move(connection), std::move(request), options, std::move(log))) {}
+    : impl_(std::make_shared<Impl>(std::move(connection), std::move(request), std::move(options),
+                                   std::move(log))) {}
 
 ServerTransaction::~ServerTransaction() { abort(); }
 

@@ -32,6 +32,7 @@ bool printable(std::string_view text) {
 
 std::vector<std::string> selector_keys() {
   std::vector<std::string> keys;
+  keys.reserve(std::size(kKeys));
   for (const auto& [key, property] : kKeys) keys.emplace_back(key);
   return keys;
 }

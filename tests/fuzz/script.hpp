@@ -197,12 +197,13 @@ class Station {
     LLP_FUZZ_CHECK(llp_deadline(&e_) > now_);
   }
 
+  Station(const Station&) = delete;
+  Station& operator=(const Station&) = delete;
+
   bool taken(std::uint32_t id) const { return taken_[id] || id == submitting_; }
 
  private:
   friend Derived;
-  Station(const Station&) = delete;
-  Station& operator=(const Station&) = delete;
   Station(llp_protocol proto, const llp_params& p, std::uint32_t cap, std::uint8_t pieces)
       : proto_(proto),
         p_(p),

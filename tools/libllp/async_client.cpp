@@ -63,7 +63,7 @@ AsyncClient& AsyncClient::operator=(AsyncClient&& other) noexcept {
 }
 AsyncClient::~AsyncClient() { abort(); }
 
-asio::awaitable<Result<void>> AsyncClient::connect(Address address) {
+asio::awaitable<Result<void>> AsyncClient::connect(const Address& address) {
   abort();
   auto link = make_link(executor_, address, options_);
   link_ = link ? *link : nullptr;

@@ -36,7 +36,7 @@ class RequestHandle {
 class ServerCore : public std::enable_shared_from_this<ServerCore> {
  public:
   ServerCore(asio::any_io_executor executor, ServerOptions options)
-      : executor_(std::move(executor)), options_(std::move(options)), wake_(executor_) {}
+      : executor_(std::move(executor)), options_(options), wake_(executor_) {}
 
   static asio::awaitable<Result<void>> listen(std::shared_ptr<ServerCore> self, Address address) {
     if (auto ready = self->make(); !ready) co_return ready;
@@ -156,7 +156,7 @@ asio::awaitable<void> AsyncRequest::cancel(std::string reason) {
 }
 
 AsyncServer::AsyncServer(asio::any_io_executor executor, ServerOptions options)
-    : core_(std::make_shared<detail::ServerCore>(std::move(executor), std::move(options))) {}
+    : core_(std::make_shared<detail::ServerCore>(std::move(executor), options)) {}
 AsyncServer::AsyncServer(AsyncServer&&) noexcept = default;
 AsyncServer& AsyncServer::operator=(AsyncServer&& other) noexcept {
   if (this != &other) {

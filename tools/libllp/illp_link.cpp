@@ -15,7 +15,7 @@ using Stage = illp::ClientTransaction::Stage;
 class IllpLink final : public Link {
  public:
   IllpLink(asio::any_io_executor executor, illp::Endpoint endpoint, illp::Options options)
-      : executor_(std::move(executor)), endpoint_(std::move(endpoint)), options_(options) {}
+      : executor_(std::move(executor)), endpoint_(std::move(endpoint)), options_(std::move(options)) {}
 
   asio::awaitable<Result<void>> connect(Clock::time_point deadline) override {
     return connect_it(self(), deadline);

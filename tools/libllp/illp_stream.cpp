@@ -34,7 +34,7 @@ class IllpStream::Buffer final : public std::streambuf {
 
   // The connection lives in the buffer's own context.
   Buffer(Side side, illp::Options options, std::chrono::milliseconds timeout)
-      : side_(side), options_(options), timeout_(timeout) {
+      : side_(side), options_(std::move(options)), timeout_(timeout) {
     setp(out_.data(), out_.data() + out_.size());
   }
   Buffer(const Buffer&) = delete;
@@ -200,7 +200,8 @@ IllpStream::~IllpStream() {
   rdbuf(nullptr);
 }
 
-Result<std::unique_ptr<IllpStream>> IllpStream::connect(const Address& address, ClientOptions options) {
+Result<std::unique_ptr<IllpStream>> IllpStream::connect(const Address& address,
+                                                        const ClientOptions& options) {
   const auto illp = options_of(options);
   if (!illp) return std::unexpected(illp.error());
   auto buffer = std::make_unique<Buffer>(Buffer::Side::calling, *illp, options.timeout);
@@ -210,13 +211,14 @@ Result<std::unique_ptr<IllpStream>> IllpStream::connect(const Address& address, 
   return std::unique_ptr<IllpStream>(new IllpStream(std::move(buffer)));
 }
 
-Result<std::unique_ptr<IllpStream>> IllpStream::connect(std::string_view address, ClientOptions options) {
+Result<std::unique_ptr<IllpStream>> IllpStream::connect(std::string_view address,
+                                                        const ClientOptions& options) {
   const auto parsed = parse_address(address);
   if (!parsed) return std::unexpected(parsed.error());
-  return connect(*parsed, std::move(options));
+  return connect(*parsed, options);
 }
 
-Result<std::unique_ptr<IllpStream>> IllpStream::accepted(int socket, ClientOptions options) {
+Result<std::unique_ptr<IllpStream>> IllpStream::accepted(int socket, const ClientOptions& options) {
   UniqueFd fd(socket);
   const auto illp = options_of(options);
   if (!illp) return std::unexpected(illp.error());

@@ -12,7 +12,7 @@ namespace detail {
 
 // What server and requests share: whoever goes last takes the context along.
 struct ServerContext {
-  explicit ServerContext(ServerOptions options) : server(io.get_executor(), std::move(options)) {}
+  explicit ServerContext(ServerOptions options) : server(io.get_executor(), options) {}
   ServerContext(const ServerContext&) = delete;
   ServerContext& operator=(const ServerContext&) = delete;
   ~ServerContext() {
@@ -75,7 +75,7 @@ Server::~Server() {
 }
 
 Result<Server> Server::listen(const Address& address, ServerOptions options) {
-  auto context = std::make_shared<detail::ServerContext>(std::move(options));
+  auto context = std::make_shared<detail::ServerContext>(options);
   auto listening = detail::run(context->io, context->server.listen(address));
   if (!listening) return std::unexpected(std::move(listening.error()));
   return Server(std::move(context));
@@ -84,7 +84,7 @@ Result<Server> Server::listen(const Address& address, ServerOptions options) {
 Result<Server> Server::listen(std::string_view address, ServerOptions options) {
   const auto parsed = parse_address(address);
   if (!parsed) return std::unexpected(parsed.error());
-  return listen(*parsed, std::move(options));
+  return listen(*parsed, options);
 }
 
 Result<Request> Server::accept(std::optional<std::chrono::milliseconds> timeout) {

@@ -71,6 +71,7 @@ std::string line_of(const Binding& b, const netlink::LineChange& line) {
   if (!b.protocol.empty()) out += fmt::format("protocol = {}\n", toml(b.protocol));
   if (!b.to.empty()) {
     std::vector<std::string> all;
+    all.reserve(b.to.size());
     for (const std::string& to : b.to) all.push_back(toml(to));
     out += fmt::format("to = [{}]\n", fmt::join(all, ", "));
   }

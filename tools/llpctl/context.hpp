@@ -49,7 +49,8 @@ struct Context {
   bool colour = false;
   bool terminal = false;  // standard output is one: --watch clears it
   bool json = false;
-  bool unicode = false;                       // the terminal's characters are UTF-8
+  bool unicode = false;  // the terminal's characters are UTF-8
+  // NOLINTNEXTLINE(readability-redundant-member-init): GCC asks for it
   std::filesystem::path control_socket = {};  // of llpd; empty: where it is by default
   std::filesystem::path dev_dir = "/dev";
   std::filesystem::path rules_dir = "/etc/udev/rules.d";

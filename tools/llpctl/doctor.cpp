@@ -160,6 +160,7 @@ class Doctor {
 
   int unknown(const std::vector<Subject>& subjects) {
     std::vector<std::string> names;
+    names.reserve(subjects.size());
     for (const Subject& subject : subjects) names.push_back(subject.line.name);
     return context_.failed({Errc::not_found,
                             "there is no line or port " + config::quote(arguments_.which) +

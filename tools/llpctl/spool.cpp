@@ -84,13 +84,14 @@ int list(Context& context, const SpoolArguments& a) {
       {{"ID", true}, {"PLACE"}, {"STORED (UTC)"}, {"BYTES", true}, {"TRIES", true}, {"NOTE", false, true}});
   for (const DaemonJson& letter : *letters) {
     const std::string kind = text_at(letter, "kind");
-    std::string note = shown(text_at(letter, "reason"));
-    if (flag_at(letter, "possible_duplicate"))
-      note = "possible duplicate" + (note.empty() ? "" : "; " + note);
-    if (kind != "message") note = kind + (note.empty() ? "" : "; " + note);
+    std::vector<std::string> notes;
+    if (kind != "message") notes.push_back(kind);
+    if (flag_at(letter, "possible_duplicate")) notes.emplace_back("possible duplicate");
+    if (std::string reason = shown(text_at(letter, "reason")); !reason.empty())
+      notes.push_back(std::move(reason));
     table.add({std::to_string(number_at(letter, "id")), text_at(letter, "place"),
                short_time(text_at(letter, "time")), std::to_string(number_at(letter, "bytes")),
-               std::to_string(number_at(letter, "attempts")), note});
+               std::to_string(number_at(letter, "attempts")), fmt::format("{}", fmt::join(notes, "; "))});
   }
   context.print(table.str(context.columns, context.colour));
   return 0;

@@ -178,22 +178,23 @@ std::optional<std::uint64_t> quantile(const netlink::Turnaround& t, unsigned per
   return t.longest;
 }
 
-std::string time_words(std::uint64_t ns) {
-  const auto scaled = [ns](double unit, const char* name) {
-    const double value = static_cast<double>(ns) / unit;
+std::string time_words(std::uint64_t nanoseconds) {
+  const auto scaled = [nanoseconds](double unit, const char* name) {
+    const double value = static_cast<double>(nanoseconds) / unit;
     return value < 10 && value != std::floor(value) ? fmt::format("{:.1f} {}", value, name)
                                                     : fmt::format("{:.0f} {}", value, name);
   };
-  if (ns < 1'000'000) return scaled(1e3, "us");
-  if (ns < 1'000'000'000) return scaled(1e6, "ms");
+  if (nanoseconds < 1'000'000) return scaled(1e3, "us");
+  if (nanoseconds < 1'000'000'000) return scaled(1e6, "ms");
   return scaled(1e9, "s");
 }
 
 std::string size_words(std::uint64_t bytes) {
   if (bytes == 1) return "1 byte";
-  if (bytes < 1024) return fmt::format("{} bytes", bytes);
-  const bool mega = bytes >= 1024 * 1024;
-  const double value = static_cast<double>(bytes) / (mega ? 1024.0 * 1024.0 : 1024.0);
+  constexpr std::uint64_t kKibi = 1024;
+  if (bytes < kKibi) return fmt::format("{} bytes", bytes);
+  const bool mega = bytes >= kKibi * kKibi;
+  const double value = static_cast<double>(bytes) / static_cast<double>(mega ? kKibi * kKibi : kKibi);
   const char* unit = mega ? "MiB" : "KiB";
   return value == std::floor(value) ? fmt::format("{:.0f} {}", value, unit)
                                     : fmt::format("{:.1f} {}", value, unit);

@@ -326,7 +326,7 @@ TEST(Fingerprint, EveryKeyShows) {
   line.port = io::Tty{"/dev/ttyS0", 9600, {7, 'e', 1}, io::TtyFlow::none, false};
   EXPECT_NE(fingerprint(line), plain);
   line = only_line("");
-  line.to.push_back(illp::TcpEndpoint{"", "5003"});
+  line.to.emplace_back(illp::TcpEndpoint{"", "5003"});
   EXPECT_NE(fingerprint(line), plain);
   line = only_line("");
   line.runtime_dir = "/x";

@@ -134,7 +134,7 @@ TEST_F(Journaled, WithoutTheRecordNothingIsDelivered) {
   const auto id = line->arrive(kRequest);
   const bool refused = decided(id);
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
-  ::signal(SIGXFSZ, ignored);
+  static_cast<void>(::signal(SIGXFSZ, ignored));
   ASSERT_TRUE(refused);
   EXPECT_EQ(line->decision(id), LLP_REJECT);
   EXPECT_TRUE(app->requests.empty());

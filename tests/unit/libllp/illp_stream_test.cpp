@@ -103,7 +103,8 @@ TEST(IllpStream, OrThrowsIt) {
   } catch (const Restarted&) {
     s->clear();
     EXPECT_THROW(*s >> word, Cancelled);
-  } catch (const Cancelled&) {
+  } catch (const Cancelled& only) {
+    EXPECT_STRNE(only.what(), "");
   }
   EXPECT_EQ(s->event(), Event::cancelled);
 }

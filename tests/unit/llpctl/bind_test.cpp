@@ -152,10 +152,9 @@ TEST_F(Bind, Unbind) {
 
 TEST_F(Bind, Completion) {
   EXPECT_EQ(run({"completion", "bash"}), 0);
-  for (const char* word :
-       {"list show set up down attach detach stats monitor send capture ladder replay bind "
-        "unbind status reload start stop spool doctor top",
-        "complete -F _llpctl llpctl", "--restart", "timer_a=", "to="}) {
+  for (const char* word : {"list show set up down attach detach stats monitor send capture ladder replay",
+                           "bind unbind status reload start stop spool doctor top",
+                           "complete -F _llpctl llpctl", "--restart", "timer_a=", "to="}) {
     EXPECT_THAT(out, HasSubstr(word));
   }
   EXPECT_EQ(run({"completion", "zsh"}), 0);

@@ -138,7 +138,7 @@ TEST_F(Send, TheLineGoesMeanwhile) {
 
 TEST_F(Send, WhatCannotBeSent) {
   EXPECT_EQ(run({"send", "chem", (dir_ / "none").string()}), 66);
-  std::ofstream(dir_ / "empty");
+  std::ofstream(dir_ / "empty").close();
   EXPECT_EQ(run({"send", "chem", (dir_ / "empty").string()}), 71);
   EXPECT_THAT(err, HasSubstr("nothing to send"));
   fake->full = true;

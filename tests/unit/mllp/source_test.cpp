@@ -222,11 +222,11 @@ TEST(MllpSource, SettleTimeIsATenthOfTcWithinBounds) {
 
 // What docs/promises.md says of the case mllp2-late-commit. A block is over when its last byte has left.
 struct Late {
-  std::uint64_t pause;   // p
-  std::uint64_t delay;   // of the reply to the first try
-  std::uint64_t second;  // of the reply to the repeat
-  bool excluded;         // ... which therefore is not taken for the next block's
-  bool longer = false;   // settle_min = settle_max = T_c = 30 s
+  std::uint64_t pause = 0;   // p
+  std::uint64_t delay = 0;   // of the reply to the first try
+  std::uint64_t second = 0;  // of the reply to the repeat
+  bool excluded = false;     // ... which therefore is not taken for the next block's
+  bool longer = false;       // settle_min = settle_max = T_c = 30 s
 };
 
 // shows: mllp/D-12

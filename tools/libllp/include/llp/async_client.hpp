@@ -41,7 +41,7 @@ class AsyncClient {
   // Connects, or opens the port. Errc::refused, not_found (host, service or device), permission, in_use (a
   // port that another program has), timeout, invalid (options, or an address that this protocol cannot be
   // spoken to).
-  [[nodiscard]] asio::awaitable<Result<void>> connect(Address address);
+  [[nodiscard]] asio::awaitable<Result<void>> connect(const Address& address);
 
   // Sends a message, returns when it was written (MLLP 1, HLLP, ILLP) or acknowledged (MLLP 2, X3.28, the
   // kernel): the bytes that went out for it, framing included (the kernel's framing excluded).

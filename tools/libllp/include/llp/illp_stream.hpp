@@ -53,14 +53,15 @@ class IllpStream : public std::iostream {
 
   // The calling side. Errors as AsyncClient::connect().
   [[nodiscard]] static Result<std::unique_ptr<IllpStream>> connect(const Address& address,
-                                                                   ClientOptions options = {});
+                                                                   const ClientOptions& options = {});
   [[nodiscard]] static Result<std::unique_ptr<IllpStream>> connect(std::string_view address,
-                                                                   ClientOptions options = {});
+                                                                   const ClientOptions& options = {});
 
   // The called side, on a connected socket: one that accept(2) gave, or 0 in a program that inetd or a
   // systemd socket with Accept=yes started. The descriptor belongs to the stream from then on. Options:
   // timeout, urgent.
-  [[nodiscard]] static Result<std::unique_ptr<IllpStream>> accepted(int socket, ClientOptions options = {});
+  [[nodiscard]] static Result<std::unique_ptr<IllpStream>> accepted(int socket,
+                                                                    const ClientOptions& options = {});
 
   ~IllpStream() override;
   IllpStream(const IllpStream&) = delete;
