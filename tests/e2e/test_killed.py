@@ -53,6 +53,12 @@ class Instrument(threading.Thread):
             self._station = station
             self._changed.notify_all()
 
+    def wait_released(self):
+        """Until it has seen that its wire has ended, and closed it: nobody else may while it waits there."""
+        with self._changed:
+            gone = self._changed.wait_for(lambda: self._station is None or self.failure, PATIENCE)
+        assert gone, "the instrument does not see that its wire has ended"
+
     def enough(self):
         self._wanted = False
 
@@ -80,10 +86,12 @@ class Instrument(threading.Thread):
                         raise
                     station.close()
                     with self._changed:
-                        if self._station is station:
-                            self._station = None
+                        self._station = None
+                        self._changed.notify_all()
         except BaseException as e:  # told by the test
-            self.failure = e
+            with self._changed:
+                self.failure = e
+                self._changed.notify_all()
 
     def _next(self):
         if self._replies:
@@ -200,15 +208,14 @@ class Lab:
         self.ending = threading.Event()
         self.instrument = Instrument(protocol, self.ending)
         self.instrument.start()
-        self.llpd = self.station = None
+        self.llpd = None
         self.said = collections.Counter()  # by size: repeats that llpd said when it delivered them
         self.log = ""
 
     def start(self):
         self.llpd = self.stage.llpd("--config", self.config)
         self.ending.clear()
-        self.station = stations.station(self.protocol, self.line.wire(self.llpd))
-        self.instrument.connect(self.station)
+        self.instrument.connect(stations.station(self.protocol, self.line.wire(self.llpd)))
 
     def end(self, signum):
         self.ending.set()
@@ -216,9 +223,8 @@ class Lab:
             self.llpd.kill()
         else:
             self.llpd.stop()
+        self.instrument.wait_released()
         self._read_log()
-        self.instrument.connect(None)
-        self.station.close()
 
     def _read_log(self):
         log = self.llpd.log
