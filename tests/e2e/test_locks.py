@@ -4,8 +4,11 @@
 import errno
 import fcntl
 import os
+import shutil
+import signal
 import subprocess
 import termios
+from pathlib import Path
 
 import pytest
 
@@ -90,6 +93,14 @@ def lock_file(stage, device):
     return stage.lock_dir / ("LCK.." + device.removeprefix("/dev/").replace("/", "_"))
 
 
+def content(file):
+    """Of a lock file, which may be replaced at any time."""
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
 def drv(stage, device, *more, **how):
     return stage.llpdrv("-m", "-t", device, "-i", "9%127.0.0.1", *more, **how)
 
@@ -146,7 +157,7 @@ class TestPort:
         file.write_bytes(gone.pid.to_bytes(4, "little") if binary else b"%10d\n" % gone.pid)
         first = drv(stage, device)
         # The old file is removed and the new one is put in its place.
-        until(lambda: file.exists() and file.read_bytes() == b"%10d\n" % first.pid, "the lock file", program=first)
+        until(lambda: content(file) == b"%10d\n" % first.pid, "the lock file", program=first)
 
     def test_respects_an_flock(self, stage, port):
         """As picocom and tio take it."""
@@ -168,6 +179,55 @@ class TestPort:
                     and not iflag & (termios.ICRNL | termios.IXON | termios.ISTRIP)
                     and ispeed == ospeed == termios.B19200)
         until(raw, "the port to be raw at 19200", program=first)
+
+
+@pytest.mark.user
+@pytest.mark.parametrize("name, command, ready", [
+    ("picocom", "picocom", "Terminal ready"), ("tio", "tio", "Connected"), ("minicom", "minicom -D", "Press CTRL-A")])
+class TestTerminalPrograms:
+    """Those of Debian, each with its own way to lock a port; minicom's files are in /var/lock whatever we say."""
+
+    @pytest.fixture
+    def terminal(self, stage, port, name, command, ready):
+        if shutil.which(name) is None:
+            pytest.skip(f"no {name} (packages.txt)")
+        # They want a terminal of their own, which script(1) gives.
+        return lambda: stage.start(["script", "-qec", f"exec {command} {port[0]}", "/dev/null"], name=name,
+                                   env={"TERM": "xterm"}, stdin=subprocess.PIPE, exit_status=None)
+
+    @pytest.fixture
+    def llpd(self, stage, port):
+        stage.lock_dir = Path("/var/lock")
+        config = stage.path("llpd.toml")
+        config.write_text(f'runtime_dir = "{stage.run_dir}"\nretry_interval = "100ms"\n'
+                          f'[line.chem]\nprotocol = "mllp"\nport = "tty:{port[0]},19200,8n1"\nto = "9%127.0.0.1"\n')
+        stage.cleanup(lambda: lock_file(stage, port[0]).unlink(missing_ok=True))
+        return lambda: stage.llpd("--config", config)
+
+    def test_they_keep_off(self, stage, port, llpd, terminal, name):
+        device, slave = port
+        holder = llpd()
+        until(lambda: lock_file(stage, device).exists() and termios.tcgetattr(slave)[4] == termios.B19200,
+              "llpd to have the port", program=holder)
+        before = termios.tcgetattr(slave)
+        assert terminal().wait() != 0, f"{name} opened a port that llpd holds"
+        assert termios.tcgetattr(slave) == before, "and changed its settings"
+        assert lock_file(stage, device).read_text() == f"{holder.pid:10d}\n"
+        holder.stop()
+
+    def test_llpd_keeps_off(self, stage, port, llpd, terminal, name, ready):
+        """It names who has the port, and has it when that one was killed, whatever it left behind."""
+        device, slave = port
+        terminal().wait_for(ready, stdout=True)
+        before = termios.tcgetattr(slave)
+        waits = llpd()
+        pid = waits.wait_for(rf"{device} is locked by process (\d+) \({name}\)").group(1)
+        assert termios.tcgetattr(slave) == before, "a port of somebody else's was touched"
+        os.kill(int(pid), signal.SIGKILL)
+        until(lambda: content(lock_file(stage, device)) == b"%10d\n" % waits.pid, "llpd to have the port", program=waits)
+        until(lambda: termios.tcgetattr(slave)[4] == termios.B19200, "the port to be set up", program=waits)
+        waits.stop()
+        assert not lock_file(stage, device).exists()
 
 
 @pytest.mark.user
