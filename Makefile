@@ -97,10 +97,11 @@ model: ## Explore two stations over a faulty line, and broken engines (ARGS=...)
 	@tests/model/mutants/run --tree build/model --jobs $(JOBS)
 
 .PHONY: bench
-bench: ## The engine's throughput, and lines of the kernel's and of user space
+bench: ## The engine's throughput, many lines of llpd's, and lines of the kernel's and of user space
 	@$(deps) --check build bench module vm
 	@$(MAKE) build-release
 	@build/release/bench/llp_bench $(ARGS)
+	@tests/bench/many
 	@tests/bench/lines
 
 ##@ Code
