@@ -269,7 +269,7 @@ bool llp_can_submit(const struct llp_engine *e, u32 flags)
 	return ops_of(e)->can_submit(e, flags);
 }
 
-int llp_submit(struct llp_engine *e, struct llp_io *io, u32 id, u32 len, u32 flags)
+static int submit(struct llp_engine *e, struct llp_io *io, u32 id, u32 len, u32 flags, u32 to)
 {
 	bool request = !(flags & LLP_SUBMIT_REPLY);
 	int err;
@@ -285,10 +285,20 @@ int llp_submit(struct llp_engine *e, struct llp_io *io, u32 id, u32 len, u32 fla
 		return -EBUSY;
 	if (request)
 		llp_exch_start(e, io, id, len, flags);
-	err = ops_of(e)->submit(e, io, id, len, flags);
+	err = ops_of(e)->submit(e, io, id, len, flags, to);
 	if (err && request)
 		llp_exch_cancel_start(e);
 	return err;
+}
+
+int llp_submit(struct llp_engine *e, struct llp_io *io, u32 id, u32 len, u32 flags)
+{
+	return submit(e, io, id, len, flags, 0);
+}
+
+int llp_answer(struct llp_engine *e, struct llp_io *io, u32 id, u32 len, u32 to)
+{
+	return submit(e, io, id, len, LLP_SUBMIT_REPLY, to);
 }
 
 bool llp_can_withdraw(const struct llp_engine *e, u32 id)

@@ -59,7 +59,8 @@ struct llp_proto_ops {
 	void (*timeout)(struct llp_engine *e, struct llp_io *io, u32 timer);
 	void (*ready)(struct llp_engine *e, struct llp_io *io, u32 before);
 	/* Checks, then starts or queues; e->exch is handled by the core. */
-	int (*submit)(struct llp_engine *e, struct llp_io *io, u32 id, u32 len, u32 flags);
+	/* @to: the message that an answer is to, 0: not said */
+	int (*submit)(struct llp_engine *e, struct llp_io *io, u32 id, u32 len, u32 flags, u32 to);
 	bool (*can_submit)(const struct llp_engine *e, u32 flags);
 	bool (*can_withdraw)(const struct llp_engine *e, u32 id);
 	/* Message id is in transfer or kept by the protocol. */

@@ -199,7 +199,7 @@ static void hllp_timeout(struct llp_engine *e, struct llp_io *io, u32 timer)
 	}
 }
 
-static int hllp_submit(struct llp_engine *e, struct llp_io *io, u32 id, u32 len, u32 flags)
+static int hllp_submit(struct llp_engine *e, struct llp_io *io, u32 id, u32 len, u32 flags, u32 to)
 {
 	struct llp_hllp *h = &e->u.h;
 	u32 wire;
@@ -211,7 +211,7 @@ static int hllp_submit(struct llp_engine *e, struct llp_io *io, u32 id, u32 len,
 	if (flags & LLP_SUBMIT_REPLY) {
 		h->ans_id = id;
 		h->ans_len = len;
-		hllp_answer_begin(e);
+		hllp_answer_begin(e, to);
 	} else {
 		h->id = id;
 		h->len = len;

@@ -67,7 +67,7 @@ void hllp_good_n(struct llp_engine *e, struct llp_io *io, char reason, enum llp_
 void hllp_bad(struct llp_engine *e, struct llp_io *io, char code, bool quiet);
 void hllp_nak_flush(struct llp_engine *e, struct llp_io *io);
 void hllp_serve_hangup(struct llp_engine *e);
-void hllp_answer_begin(struct llp_engine *e);
+void hllp_answer_begin(struct llp_engine *e, u32 to);
 void hllp_answer_end(struct llp_engine *e);
 void hllp_request_timeout(struct llp_engine *e, struct llp_io *io);
 enum llp_settled hllp_verdict(struct llp_engine *e, struct llp_io *io, u32 id, enum llp_decision d);

@@ -324,14 +324,14 @@ static void served_free(struct llp_engine *e, u32 i)
 	memmove(&h->served[i], &h->served[i + 1], (h->n_served - i) * sizeof(h->served[0]));
 }
 
-/* A reply was submitted: it answers the oldest message that one was announced for. */
-void hllp_answer_begin(struct llp_engine *e)
+/* A reply was submitted: it answers message @to, or, 0, the oldest that one was announced for. */
+void hllp_answer_begin(struct llp_engine *e, u32 to)
 {
 	struct llp_hllp *h = &e->u.h;
 	u32 i;
 
 	for (i = 0; i < h->n_served; i++) {
-		if (h->served[i].answer) {
+		if (to ? h->served[i].id == to : h->served[i].answer) {
 			h->served[i].bound = 1;
 			return;
 		}

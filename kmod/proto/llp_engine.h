@@ -288,6 +288,16 @@ int llp_set_flow(struct llp_engine *e, bool on);
 int llp_submit(struct llp_engine *e, struct llp_io *io, u32 id, u32 len, u32 flags);
 
 /**
+ * llp_answer() - as llp_submit() with LLP_SUBMIT_REPLY, of the answer to one message
+ * @to: id of the received message; 0: as llp_submit() does, the oldest that an
+ *	answer was announced for
+ *
+ * HLLP serves a message until its answer is out. That nobody waits for this
+ * answer any more is for the caller to know: the engine sends what it is given.
+ */
+int llp_answer(struct llp_engine *e, struct llp_io *io, u32 id, u32 len, u32 to);
+
+/**
  * llp_can_submit() - llp_submit() with these flags would not return -EBUSY
  */
 bool llp_can_submit(const struct llp_engine *e, u32 flags);

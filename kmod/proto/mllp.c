@@ -281,11 +281,12 @@ static bool sendable(const struct llp_engine *e, const u8 *p, size_t n)
 	return true;
 }
 
-static int mllp_submit(struct llp_engine *e, struct llp_io *io, u32 id, u32 len, u32 flags)
+static int mllp_submit(struct llp_engine *e, struct llp_io *io, u32 id, u32 len, u32 flags, u32 to)
 {
 	struct llp_mllp *m = &e->u.m;
 	const u8 *p = io->text(io->ctx, id);
 
+	(void)to;
 	if (!sendable(e, p, len))
 		return -EILSEQ;
 	m->id = id;

@@ -279,12 +279,13 @@ static void x328_ready(struct llp_engine *e, struct llp_io *io, u32 before)
 		x328_slave_ready(e, io);
 }
 
-static int x328_submit(struct llp_engine *e, struct llp_io *io, u32 id, u32 len, u32 flags)
+static int x328_submit(struct llp_engine *e, struct llp_io *io, u32 id, u32 len, u32 flags, u32 to)
 {
 	struct llp_x328 *x = &e->u.x;
 	int err = x328_check_text(e, io->text(io->ctx, id), len);
 
 	(void)flags;
+	(void)to;
 	if (err)
 		return err;
 	x->id = id;

@@ -278,6 +278,28 @@ TEST(HllpResponder, BusyQueueThenB) {
   EXPECT_EQ(s->take(), N('B'));
 }
 
+// A repeat of what is being served is dropped; of what has its answer it is not.
+TEST(HllpResponder, TheNamedMessageIsAnswered) {
+  auto s = station();
+  s->verdict_policy = LLP_ACCEPT_ANSWER;
+  s->feed(D("m1") + D("m2") + D("m3"));
+  ASSERT_EQ(s->messages.size(), 3u);
+  EXPECT_EQ(s->answer(1, "a2", s->messages[1].id), 0);
+  EXPECT_EQ(s->take(), D("a2"));
+  s->feed(D("m1") + D("m3"));
+  EXPECT_EQ(s->messages.size(), 3u);
+  s->feed(D("m2"));
+  EXPECT_EQ(s->messages.size(), 4u);
+  // Without a name it is the oldest's; the name of none is nobody's.
+  EXPECT_EQ(s->answer(2, "a1", 0), 0);
+  EXPECT_EQ(s->answer(3, "a0", 99), 0);
+  EXPECT_EQ(s->take(), D("a1") + D("a0"));
+  s->feed(D("m3") + D("m2"));
+  EXPECT_EQ(s->messages.size(), 4u);
+  s->feed(D("m1"));
+  EXPECT_EQ(s->messages.size(), 5u);
+}
+
 // shows: hllp/6/busy+other
 TEST(HllpResponder, QueueOfOne) {
   auto s = station({{"queue", "1"}});

@@ -277,18 +277,13 @@ class Station {
 
   // Returns llp_submit()'s answer.
   int submit(std::uint32_t id, std::string text, std::uint32_t flags = LLP_SUBMIT_EXPECT_NONE) {
-    const auto len = static_cast<std::uint32_t>(text.size());
-    if (texts_.contains(id)) return -EINVAL;
-    texts_.emplace(id, std::move(text));
-    results[id];
-    auto io = make_io();
-    int err = llp_submit(engine_.get(), &io, id, len, flags);
-    if (err) {
-      texts_.erase(id);
-      results.erase(id);
-    }
-    after();
-    return err;
+    return give(id, std::move(text),
+                [&](llp_io* io, std::uint32_t len) { return llp_submit(engine_.get(), io, id, len, flags); });
+  }
+  // The answer to message `to`.
+  int answer(std::uint32_t id, std::string text, std::uint32_t to) {
+    return give(id, std::move(text),
+                [&](llp_io* io, std::uint32_t len) { return llp_answer(engine_.get(), io, id, len, to); });
   }
   void abort(std::uint32_t id) {
     auto io = make_io();
@@ -363,6 +358,21 @@ class Station {
   }
 
  private:
+  template <class Call>
+  int give(std::uint32_t id, std::string text, Call call) {
+    const auto len = static_cast<std::uint32_t>(text.size());
+    if (texts_.contains(id)) return -EINVAL;
+    texts_.emplace(id, std::move(text));
+    results[id];
+    auto io = make_io();
+    const int err = call(&io, len);
+    if (err) {
+      texts_.erase(id);
+      results.erase(id);
+    }
+    after();
+    return err;
+  }
   llp_io make_io() {
     llp_io io{};
     io.now = now;
