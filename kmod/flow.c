@@ -315,10 +315,9 @@ static void end_was_read(struct llp_file *f, const struct llp_chunk *c)
 		.which = LLP_WHICH_READ, .id = c->head.id, .len = c->head.len, .time = c->head.time,
 		.flags = c->head.flags & ~LLP_MSG_PENDING, .reply_to = c->head.reply_to,
 	};
-	if (c->undecided) {
-		f->read_ids[f->read_at++ % LLP_READ_IDS] = c->head.id;
+	llp_recv_remember(f, c->head.id);
+	if (c->undecided)
 		l->flow_hand = c->head.id;
-	}
 	if (l->flow_id == c->head.id)
 		l->flow_id = 0;
 }

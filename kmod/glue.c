@@ -182,6 +182,7 @@ void llp_glue_reset(struct llp_line *l)
 	llp_engine_init(&l->engine, l->protocol, &l->params, l->io.now);
 	/* What was received before may still wait: no message has its id again. */
 	l->engine.rx.next_id = next_id;
+	l->first_id = next_id + 1;
 	rx_shrink(l);
 }
 
@@ -223,6 +224,7 @@ static bool step(struct llp_line *l)
 		l->drop = false;
 		llp_hangup(&l->engine, &l->io, false);
 		llp_connected(&l->engine, &l->io);
+		l->first_id = l->engine.rx.next_id + 1;
 		l->progress = true;
 	}
 	return l->progress;

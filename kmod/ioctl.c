@@ -275,8 +275,7 @@ static int do_expect(struct llp_file *f, union llp_arg *a)
 
 static int do_answer(struct llp_file *f, union llp_arg *a)
 {
-	f->answer = a->number;
-	return 0;
+	return llp_send_answer(f, a->number);
 }
 
 static int do_result(struct llp_file *f, union llp_arg *a)

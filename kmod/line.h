@@ -36,7 +36,7 @@
 #define LLP_QUEUE_MAX		1024	/* messages, for options */
 #define LLP_BYTES_MAX		BIT(30)
 #define LLP_NOTES_MAX		64	/* notifications that wait on a file */
-#define LLP_READ_IDS		16	/* messages that a file may still decide on */
+#define LLP_READ_IDS		16	/* messages that a file may still decide on, or answer */
 #define LLP_LOST_SIZE		256	/* lost bytes kept */
 #define LLP_OUT_SIZE		768	/* bytes on their way to the driver */
 #define LLP_RX_SIZE		1984	/* room for received text at first */
@@ -60,6 +60,7 @@ struct llp_out {
 	struct llp_note *note;	/* result of a non-blocking write, until it is due */
 	u32 id, len;
 	u32 flags;		/* LLP_SUBMIT_* */
+	u32 answers;		/* LLP_SUBMIT_REPLY: received message */
 	int users;		/* the line, and a writer that waits */
 	bool submitted;
 	bool aborted;
@@ -94,6 +95,12 @@ enum llp_expecting {
 	LLP_EXPECTS_ENDED,	/* the exchange is over; read() has not told yet */
 };
 
+/* A message that was read. */
+struct llp_was_read {
+	u32 id;			/* 0: none, or one that has its answer */
+	bool void_;		/* refused, forgotten or cancelled: it takes no answer */
+};
+
 struct llp_file {
 	struct llp_line *line;
 	struct list_head node;	/* llp_line.files */
@@ -106,11 +113,11 @@ struct llp_file {
 	struct llp_in *taken;	/* is being copied to the reader */
 	struct llp_in *hand;	/* was read under LLP_POLICY_COMMIT, still PENDING */
 	struct llp_ioc_message last; /* read last */
-	u32 read_ids[LLP_READ_IDS];
+	struct llp_was_read was_read[LLP_READ_IDS];
 	u8 read_at;
 
 	/* sending */
-	u32 answer;		/* received message that the next write answers */
+	u32 answer;		/* received message that the next write answers, if it may */
 	u32 last_write;
 
 	/* the expected reply */
@@ -161,6 +168,7 @@ struct llp_line {
 	bool progress;		/* something happened since the last look */
 	bool changed;		/* sleepers are to be woken */
 	bool drop;		/* the protocol asks to drop the connection */
+	u32 first_id;		/* messages received before this one are of an earlier life */
 
 	/* receiving */
 	struct llp_in *rx;	/* buffer being filled, NULL: none */
@@ -273,6 +281,9 @@ int llp_recv_release(struct llp_file *f);
 void llp_recv_close(struct llp_file *f);
 void llp_recv_leave(struct llp_file *f);
 void llp_recv_expect_over(struct llp_file *f);
+void llp_recv_remember(struct llp_file *f, u32 id);
+void llp_recv_answered(struct llp_file *f, u32 id);
+bool llp_recv_answerable(struct llp_file *f, u32 id);
 struct llp_in *llp_in_new(u32 size, gfp_t gfp);
 void llp_in_free(struct llp_in *m);
 
@@ -287,6 +298,7 @@ const u8 *llp_send_text(struct llp_line *l, u32 id);
 bool llp_send_withdraw(struct llp_line *l, struct llp_out *o);
 int llp_send_abort(struct llp_file *f, u32 id);
 int llp_send_expect(struct llp_file *f, u32 what);
+int llp_send_answer(struct llp_file *f, u32 id);
 void llp_send_fail_queued(struct llp_line *l);
 void llp_send_close(struct llp_file *f);
 bool llp_send_room(const struct llp_line *l, u32 len);

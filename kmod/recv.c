@@ -187,6 +187,16 @@ void llp_recv_ended(struct llp_line *l, const struct llp_event *ev)
 	llp_netlink_received(l, ev, r.error);
 }
 
+static struct llp_was_read *was_read(struct llp_file *f, u32 id)
+{
+	u32 i;
+
+	for (i = 0; i < LLP_READ_IDS; i++)
+		if (id && f->was_read[i].id == id)
+			return &f->was_read[i];
+	return NULL;
+}
+
 static struct llp_in *find(struct list_head *queue, u32 id)
 {
 	struct llp_in *m;
@@ -201,9 +211,13 @@ static struct llp_in *find(struct list_head *queue, u32 id)
 void llp_recv_cancelled(struct llp_line *l, const struct llp_event *ev)
 {
 	struct llp_in *m = find(&l->in, ev->id);
+	struct llp_was_read *r;
 	struct llp_file *f;
 
 	list_for_each_entry(f, &l->files, node) {
+		r = was_read(f, ev->id);
+		if (r)
+			r->void_ = true;
 		if (!m)
 			m = find(&f->replies, ev->id);
 		if (f->taken && f->taken->id == ev->id && f->taken->pending)
@@ -306,13 +320,19 @@ void llp_recv_untake(struct llp_file *f)
 	llp_glue_settle(f->line);
 }
 
+/* The file has read message @id: it may decide on it, and answer it. */
+void llp_recv_remember(struct llp_file *f, u32 id)
+{
+	f->was_read[f->read_at++ % LLP_READ_IDS] = (struct llp_was_read) { .id = id };
+}
+
 static void remember(struct llp_file *f, const struct llp_in *m)
 {
 	f->last = (struct llp_ioc_message) {
 		.which = LLP_WHICH_READ, .id = m->id, .len = m->len,
 		.flags = m->flags, .reply_to = m->reply_to, .check = m->check, .time = m->time,
 	};
-	f->read_ids[f->read_at++ % LLP_READ_IDS] = m->id;
+	llp_recv_remember(f, m->id);
 }
 
 /**
@@ -347,14 +367,32 @@ bool llp_recv_taken(struct llp_file *f)
 
 /* ---- verdicts ---- */
 
-static bool was_read(const struct llp_file *f, u32 id)
+/* Its answer is on its way: there is nothing more to say of it. */
+void llp_recv_answered(struct llp_file *f, u32 id)
 {
-	u32 i;
+	struct llp_was_read *r = was_read(f, id);
 
-	for (i = 0; i < LLP_READ_IDS; i++)
-		if (id && f->read_ids[i] == id)
-			return true;
-	return false;
+	if (r)
+		r->id = 0;
+}
+
+/**
+ * llp_recv_answerable() - somebody may still wait for the answer to a message
+ * @f: file that would answer
+ * @id: the message
+ *
+ * Where the line was down in between, the other station has given up, and
+ * would take the answer for one to what it asked since.
+ *
+ * Return: whether @f has read it since the line went up, and has neither
+ * answered, refused nor forgotten it, nor has its sender taken it back.
+ */
+bool llp_recv_answerable(struct llp_file *f, u32 id)
+{
+	const struct llp_was_read *r = was_read(f, id);
+	const struct llp_line *l = f->line;
+
+	return r && !r->void_ && l->up && (s32)(id - l->first_id) >= 0;
 }
 
 /**
@@ -367,17 +405,20 @@ static bool was_read(const struct llp_file *f, u32 id)
 int llp_recv_verdict(struct llp_file *f, struct llp_ioc_verdict *v)
 {
 	bool accepted = v->verdict == LLP_VERDICT_ACCEPT || v->verdict == LLP_VERDICT_ANSWER;
+	struct llp_was_read *r = was_read(f, v->id);
 	struct llp_line *l = f->line;
 	struct llp_in *m = f->hand;
 
-	if (v->verdict > LLP_VERDICT_FORGET || v->reserved || !was_read(f, v->id))
+	if (v->verdict > LLP_VERDICT_FORGET || v->reserved || !r)
 		return -EINVAL;
-	if (!l->up) {
+	if (!l->up || (s32)(v->id - l->first_id) < 0) {
 		v->settled = LLP_SETTLED_GONE;
 		return 0;
 	}
 	llp_glue_begin(l);
 	v->settled = llp_verdict(&l->engine, &l->io, v->id, v->verdict);
+	if (!accepted || v->settled == LLP_GONE)
+		r->void_ = true;
 	if (v->id == f->last.id && (f->last.flags & LLP_MSG_REPLY) &&
 	    f->last.reply_to == f->expect_id && accepted && v->settled != LLP_GONE)
 		f->got = true;
@@ -439,8 +480,8 @@ void llp_recv_close(struct llp_file *f)
 	if (l->up && !llp_line_acknowledges(l)) {
 		/* Nobody will answer what it has read. */
 		for (i = 0; i < LLP_READ_IDS; i++)
-			if (f->read_ids[i])
-				llp_verdict(&l->engine, &l->io, f->read_ids[i], LLP_FORGET);
+			if (f->was_read[i].id)
+				llp_verdict(&l->engine, &l->io, f->was_read[i].id, LLP_FORGET);
 	}
 	list_for_each_entry_safe(m, next, &f->replies, node) {
 		if (l->receiver && l->receiver != f && !l->flow) {

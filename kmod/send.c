@@ -166,6 +166,13 @@ void llp_send_fail_queued(struct llp_line *l)
 
 /* ---- to the engine ---- */
 
+static int submit(struct llp_line *l, const struct llp_out *o)
+{
+	if (o->answers)
+		return llp_answer(&l->engine, &l->io, o->id, o->len, o->answers);
+	return llp_submit(&l->engine, &l->io, o->id, o->len, o->flags);
+}
+
 /* Gives the engine the next message, if it takes one now. */
 void llp_send_next(struct llp_line *l)
 {
@@ -179,7 +186,7 @@ void llp_send_next(struct llp_line *l)
 		if (!o || !llp_can_submit(&l->engine, o->flags))
 			return;
 		list_move_tail(&o->node, &l->sending);
-		err = llp_submit(&l->engine, &l->io, o->id, o->len, o->flags);
+		err = submit(l, o);
 		if (err == -EBUSY) {
 			list_move(&o->node, queue);
 			return;
@@ -252,13 +259,10 @@ static void unjoin(struct llp_file *f, struct llp_out *o)
 /* It was taken: what was said about the next write is used up. */
 static void taken(struct llp_file *f, struct llp_out *o)
 {
-	u32 i;
-
 	f->last_write = o->id;
-	for (i = 0; i < LLP_READ_IDS; i++)
-		if (f->answer && f->read_ids[i] == f->answer)
-			f->read_ids[i] = 0;
 	f->answer = 0;
+	if (o->answers)
+		llp_recv_answered(f, o->answers);
 }
 
 /**
@@ -266,8 +270,9 @@ static void taken(struct llp_file *f, struct llp_out *o)
  * @f: the file that writes it
  * @o: message
  *
- * Return: 0; what llp_submit() says of a message that cannot be sent (then
- * nothing was changed); or -ENOMEM.
+ * Return: 0; -ESTALE: nobody waits for this answer any more; what llp_submit()
+ * says of a message that cannot be sent; or -ENOMEM. On an error nothing was
+ * changed.
  */
 int llp_send_queue(struct llp_file *f, struct llp_out *o)
 {
@@ -275,6 +280,9 @@ int llp_send_queue(struct llp_file *f, struct llp_out *o)
 	bool answer = f->answer && f->expecting != LLP_EXPECTS_ARMED;
 	int err;
 
+	if (answer && !llp_recv_answerable(f, f->answer))
+		return -ESTALE;
+	o->answers = answer ? f->answer : 0;
 	if (answer)
 		o->flags = LLP_SUBMIT_REPLY;
 	else if (f->expecting != LLP_EXPECTS_ARMED)
@@ -291,7 +299,7 @@ int llp_send_queue(struct llp_file *f, struct llp_out *o)
 	if (list_empty(&l->answers) && (answer || list_empty(&l->requests)) &&
 	    llp_can_submit(&l->engine, o->flags)) {
 		list_add_tail(&o->node, &l->sending);
-		err = llp_submit(&l->engine, &l->io, o->id, o->len, o->flags);
+		err = submit(l, o);
 		if (!err)
 			o->submitted = true;
 	} else {
@@ -377,6 +385,16 @@ int llp_send_abort(struct llp_file *f, u32 id)
 	n += abort_sending(f, id);
 	llp_glue_settle(l);
 	return n ? 0 : -ENOENT;
+}
+
+/*
+ * LLP_IOC_ANSWER; Return: 0 or -ESTALE. Then the next write fails like that,
+ * too: it must not go out as something else.
+ */
+int llp_send_answer(struct llp_file *f, u32 id)
+{
+	f->answer = id;
+	return !id || llp_recv_answerable(f, id) ? 0 : -ESTALE;
 }
 
 /* LLP_IOC_EXPECT; Return: 0, -EBUSY or -EINVAL. */

@@ -391,7 +391,8 @@ struct llp_record {
  *	waits to be read; EINVAL
  * LLP_IOC_MESSAGE - ENODATA there is none
  * LLP_IOC_VERDICT - decide on a message read here. EINVAL no such verdict, or
- *	the message was not read by this file
+ *	the message was not read by this file, or has its answer. What came
+ *	before the line was down is LLP_SETTLED_GONE
  * LLP_IOC_RELEASE - put the message read last back at the head. EINVAL none
  *	was read, or it is not PENDING any more
  * LLP_IOC_ABORT_RECEIVE - end the message that is arriving the protocol's way.
@@ -421,7 +422,13 @@ struct llp_record {
  *	close(). EBUSY a file expects a reply already, or has LLP_IOC_FLOW;
  *	EINVAL
  * LLP_IOC_ANSWER - the next write of this file answers the received message
- *	with this id; 0: it answers none
+ *	with this id, which this file has read; 0: it answers none. ESTALE nobody
+ *	waits for that answer: the line was down since the message came, or the
+ *	message was answered, refused, forgotten or cancelled, is not among the
+ *	last 16 read here, or never was. Then, or when this comes to be true in
+ *	between, write() fails with ESTALE until this is called again: nothing is
+ *	sent, since the other station would take it for the answer to what it
+ *	asked meanwhile. A write that expects a reply answers nothing
  * LLP_IOC_RESULT - fetch the oldest result or notification. EAGAIN there is
  *	none (poll() says EPOLLPRI when there is)
  * LLP_IOC_ABORT - take the message back that this file wrote, by its id, or 0
