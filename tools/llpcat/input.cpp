@@ -3,10 +3,9 @@
 
 #include <fmt/format.h>
 
-#include <array>
-#include <cstdio>
-#include <memory>
 #include <utility>
+
+#include "base/read_file.hpp"
 
 namespace llp::cat {
 
@@ -19,26 +18,6 @@ bool begins_message(std::string_view line) {
 }
 
 bool blank(std::string_view text) { return text.find_first_not_of("\r\n \t") == std::string_view::npos; }
-
-struct Close {
-  void operator()(std::FILE* file) const noexcept {
-    if (file != stdin) (void)std::fclose(file);
-  }
-};
-
-Result<std::string> read_all(const std::string& name) {
-  const std::unique_ptr<std::FILE, Close> file(name == "-" ? stdin : std::fopen(name.c_str(), "rbe"));
-  if (!file) {
-    Error error = sys_error("cannot read " + name);
-    return std::unexpected(std::move(error));
-  }
-  std::string text;
-  std::array<char, 65536> room;  // NOLINT(cppcoreguidelines-pro-type-member-init): written by fread
-  while (const std::size_t n = std::fread(room.data(), 1, room.size(), file.get()))
-    text.append(room.data(), n);
-  if (std::ferror(file.get()) != 0) return fail_errno("cannot read " + name);
-  return text;
-}
 
 }  // namespace
 
@@ -78,7 +57,7 @@ std::vector<Bytes> split_messages(std::string_view text) {
 Result<std::vector<Input>> read_messages(const std::vector<std::string>& files, bool split, bool text) {
   std::vector<Input> out;
   for (const auto& name : files) {
-    auto content = read_all(name);
+    auto content = read_file(name);
     if (!content) return std::unexpected(std::move(content.error()));
     if (text) {
       const Bytes converted = with_cr(*content);

@@ -11,12 +11,11 @@
 #include <chrono>
 #include <exception>
 #include <fstream>
-#include <iostream>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <utility>
 
+#include "base/read_file.hpp"
 #include "io/transaction_lock.hpp"
 #include "llpctl/context.hpp"
 #include "llpctl/json.hpp"
@@ -61,18 +60,11 @@ std::string why(int error) {
   }
 }
 
-Result<Bytes> read_all(const std::string& name) {
-  Bytes text;
-  if (name == "-") {
-    text.assign(std::istreambuf_iterator<char>(std::cin), {});
-  } else {
-    std::ifstream file(name, std::ios::binary);
-    if (!file) return fail_errno("cannot read " + name);
-    text.assign(std::istreambuf_iterator<char>(file), {});
-    if (file.bad()) return fail_errno("cannot read " + name);
-  }
-  if (text.empty()) return fail(Errc::invalid, name + " is empty: there is nothing to send");
-  return text;
+Result<Bytes> text_of(const std::string& name) {
+  const auto text = read_file(name);
+  if (!text) return std::unexpected(text.error());
+  if (text->empty()) return fail(Errc::invalid, name + " is empty: there is nothing to send");
+  return Bytes(text->begin(), text->end());
 }
 
 template <class T>
@@ -234,7 +226,7 @@ int send(Context& context, const SendArguments& a) {
   if (!kernel) return context.failed(kernel.error());
   const auto line = netlink::find_line(**kernel, a.line);
   if (!line) return context.failed(line.error());
-  const auto text = read_all(a.file);
+  const auto text = text_of(a.file);
   if (!text) return context.failed(text.error());
   int status = 0;
   asio::co_spawn(context.io, transact(context, a, *text, line->line),

@@ -8,14 +8,13 @@
 #include <asio/this_coro.hpp>
 #include <cstdio>
 #include <exception>
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/read_file.hpp"
 #include "capture/capture.hpp"
 #include "io/make_stream.hpp"
 #include "llpsim/line_argument.hpp"
@@ -65,10 +64,9 @@ asio::awaitable<void> play(io::ByteStream& stream, const capture::Capture& c, re
 int run(const Arguments& a) {
   const auto spec = sim::parse_line_argument(a.line);
   if (!spec) return complain("--line: " + spec.error().message, kUsage);
-  std::ifstream file(a.file, std::ios::binary);
-  if (!file) return complain(a.file + ": cannot be read", kNoInput);
-  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  const auto parsed = capture::parse(text);
+  const auto text = read_file(a.file);
+  if (!text) return complain(text.error().message, kNoInput);
+  const auto parsed = capture::parse(*text);
   if (!parsed)
     return complain(fmt::format("{}:{}: {}", a.file, parsed.error().line, parsed.error().text), kUsage);
   replay::Options options;

@@ -138,6 +138,8 @@ TEST_F(Send, TheLineGoesMeanwhile) {
 
 TEST_F(Send, WhatCannotBeSent) {
   EXPECT_EQ(run({"send", "chem", (dir_ / "none").string()}), 66);
+  EXPECT_EQ(run({"send", "chem", dir_.string()}), 71);
+  EXPECT_THAT(err, HasSubstr("cannot read " + dir_.string()));
   std::ofstream(dir_ / "empty").close();
   EXPECT_EQ(run({"send", "chem", (dir_ / "empty").string()}), 71);
   EXPECT_THAT(err, HasSubstr("nothing to send"));

@@ -12,13 +12,13 @@
 #include <cstdio>
 #include <exception>
 #include <fstream>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "base/read_file.hpp"
 #include "base/signals.hpp"
 #include "config/parameters.hpp"
 #include "config/values.hpp"
@@ -140,9 +140,9 @@ Result<llp_params> make_params(const Options& o, config::Protocol protocol) {
 Result<std::vector<sim::OutMessage>> read_files(const std::vector<std::string>& names) {
   std::vector<sim::OutMessage> out;
   for (const auto& name : names) {
-    std::ifstream file(name, std::ios::binary);
-    if (!file) return fail_errno(fmt::format("cannot read {}", name));
-    sim::OutMessage message{name, sim::Bytes(std::istreambuf_iterator<char>(file), {})};
+    const auto text = read_file(name);
+    if (!text) return std::unexpected(text.error());
+    sim::OutMessage message{name, sim::Bytes(text->begin(), text->end())};
     if (message.text.empty()) return fail(Errc::not_found, fmt::format("{} is empty: nothing to send", name));
     out.push_back(std::move(message));
   }
