@@ -324,10 +324,10 @@ void ControlServer::line_changed(std::string_view name) {
   }
 }
 
-void ControlServer::tell(std::string_view what) {
+void ControlServer::tell(std::string_view event) {
   const auto sessions = impl_->sessions;
   for (const auto& session : sessions) {
-    if (session->subscribed) session->put({{"event", what}});
+    if (session->subscribed) session->put({{"event", event}});
   }
 }
 

@@ -69,7 +69,7 @@ class Writer {
     head("llp_line_info", "gauge", "1, with what the line is");
     for (const Row& row : rows_) {
       value("llp_line_info",
-            fmt::format("{},protocol=\"{}\",port=\"{}\"", row.label,
+            fmt::format(R"({},protocol="{}",port="{}")", row.label,
                         llp_protocol_name(row.info->config->protocol),
                         escaped(io::describe(row.info->config->port))),
             1);

@@ -12,9 +12,8 @@ namespace llp::store {
 template <class T>
 [[nodiscard]] bool number(std::string_view text, T& value) {
   T read{};
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, read);
-  if (text.empty() || error != std::errc{} || stop != end) return false;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), read);
+  if (text.empty() || error != std::errc{} || stop != text.data() + text.size()) return false;
   value = read;
   return true;
 }

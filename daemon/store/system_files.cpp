@@ -102,6 +102,8 @@ class SystemFiles : public Files {
   Result<std::vector<Entry>> list(const Path& path) override {
     const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(path.c_str()), &::closedir);
     if (!directory) return fail_errno(path.native());
+    const int fd = ::dirfd(directory.get());
+    if (fd < 0) return fail_errno(path.native());
     std::vector<Entry> entries;
     for (;;) {
       errno = 0;
@@ -110,7 +112,7 @@ class SystemFiles : public Files {
       const std::string_view name(&entry->d_name[0]);
       if (name == "." || name == "..") continue;
       struct stat status{};
-      if (::fstatat(::dirfd(directory.get()), &entry->d_name[0], &status, AT_SYMLINK_NOFOLLOW) < 0) {
+      if (::fstatat(fd, &entry->d_name[0], &status, AT_SYMLINK_NOFOLLOW) < 0) {
         if (errno == ENOENT) continue;  // went meanwhile
         return fail_errno((path / name).native());
       }

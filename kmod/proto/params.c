@@ -513,7 +513,7 @@ void llp_params_scale(struct llp_params *p, enum llp_protocol proto, u32 num, u3
 			continue;
 		/* In two parts: a 32-bit kernel divides no 64-bit numbers. */
 		rest = *f % den * num / den;
-		us = (u64)(*f / den) * num + rest;
+		us = (u64)(*f / den) * (u64)num + rest;
 		*f = us < MSEC ? MSEC : us > HOUR ? HOUR : (u32)us;
 	}
 }

@@ -18,7 +18,7 @@ namespace llp::model {
 // All bytes of a class take the decoder along the same path; which value they
 // bring matters only to checks and stored text.
 struct ByteClass {
-  const char* name;
+  const char* name = "";
   std::vector<std::uint8_t> members;
 };
 

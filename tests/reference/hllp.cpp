@@ -79,9 +79,11 @@ struct Judged {
 class Responder {
  public:
   Responder(const Line& line, const llp_params& p, const Station& station)
-      : in_(line.characters), at_end_(line.at_end), p_(p), station_(station) {
-    with_count_ = p.xor_scope == LLP_SCOPE_DATA_COUNT;
-  }
+      : in_(line.characters),
+        at_end_(line.at_end),
+        p_(p),
+        station_(station),
+        with_count_(p.xor_scope == LLP_SCOPE_DATA_COUNT) {}
 
   Transcript run() {
     while (at_ < in_.size()) {

@@ -30,6 +30,7 @@ constexpr std::array<double, 5> kRates{1e-6, 1e-5, 1e-4, 1e-3, 1e-2};
 constexpr std::uint64_t kWalk = 5000;
 
 // Set by SIGINT and SIGTERM: the walk under way is finished, and what was done is printed.
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): a signal handler reaches nothing else
 volatile std::sig_atomic_t stopped = 0;
 
 void print(const Kind& kind, double rate, const Tally& t) {
@@ -82,7 +83,8 @@ int main(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string_view word = argv[i];
     if (word == "--messages" || word == "--seed") {
-      if (++i == argc || !number(argv[i], word == "--seed" ? seed : messages)) return usage();
+      ++i;
+      if (i == argc || !number(argv[i], word == "--seed" ? seed : messages)) return usage();
     } else if (std::ranges::find(kKinds, word, &Kind::name) != kKinds.end()) {
       wanted += fmt::format(" {} ", word);
     } else {

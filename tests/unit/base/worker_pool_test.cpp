@@ -2,7 +2,6 @@
 #include "base/worker_pool.hpp"
 
 #include <gtest/gtest.h>
-#include <signal.h>
 
 #include <asio/bind_cancellation_slot.hpp>
 #include <asio/cancellation_signal.hpp>
@@ -11,6 +10,7 @@
 #include <asio/io_context.hpp>
 #include <atomic>
 #include <condition_variable>
+#include <csignal>
 #include <memory>
 #include <set>
 #include <stdexcept>

@@ -43,6 +43,8 @@ TEST(InheritedNames, WhatTheyMustNotSay) {
 
 UniqueFd tcp_listener(std::uint16_t& port, in_addr_t address = INADDR_LOOPBACK) {
   UniqueFd fd(::socket(AF_INET, SOCK_STREAM, 0));
+  EXPECT_TRUE(fd);
+  if (!fd) return fd;
   sockaddr_in at{};
   at.sin_family = AF_INET;
   at.sin_addr.s_addr = htonl(address);
@@ -93,6 +95,7 @@ TEST(InheritedSockets, AUnixSocketStaysWhenItsLineStops) {
   ASSERT_NE(::mkdtemp(dir.data()), nullptr);
   const std::string path = dir + "/chem";
   UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM, 0));
+  ASSERT_TRUE(fd);
   sockaddr_un at{};
   at.sun_family = AF_UNIX;
   std::memcpy(at.sun_path, path.data(), path.size());

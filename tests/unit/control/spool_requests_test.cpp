@@ -3,10 +3,10 @@
 #include "control/spool_requests.hpp"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <asio/co_spawn.hpp>
 #include <asio/io_context.hpp>
+#include <cstdlib>
 #include <filesystem>
 #include <stdexcept>
 #include <string>

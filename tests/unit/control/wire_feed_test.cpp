@@ -4,12 +4,12 @@
 #include "control/wire_feed.hpp"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
 #include <chrono>
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <future>
 #include <nlohmann/json.hpp>

@@ -13,8 +13,6 @@
 namespace llp::core::test {
 namespace {
 
-using line::Kind;
-
 class Journaled : public Bench {
  protected:
   Journaled() {

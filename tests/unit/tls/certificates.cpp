@@ -16,7 +16,11 @@ namespace llp::tls::test {
 
 namespace {
 
-std::atomic<long> serial = 1;
+// No two certificates of a test program have the same.
+long next_serial() {
+  static std::atomic<long> serial = 1;
+  return serial++;
+}
 
 void must(bool done) {
   if (!done) throw std::runtime_error("certificates: " + openssl_words());
@@ -39,7 +43,7 @@ std::string text_of(BIO* bio) {
 }  // namespace
 
 std::string file_with(const std::string& text, unsigned mode) {
-  const std::string path = illp::test::temp_dir().path("pem" + std::to_string(serial++));
+  const std::string path = illp::test::temp_dir().path("pem" + std::to_string(next_serial()));
   std::ofstream(path) << text;
   ::chmod(path.c_str(), mode);
   return path;
@@ -50,7 +54,7 @@ Identity::Identity(const Wanted& wanted, const Identity* issuer)
   must(key && certificate);
   X509* c = certificate.get();
   X509_set_version(c, X509_VERSION_3);
-  ASN1_INTEGER_set(X509_get_serialNumber(c), serial++);
+  ASN1_INTEGER_set(X509_get_serialNumber(c), next_serial());
   X509_gmtime_adj(X509_getm_notBefore(c), wanted.from);
   X509_gmtime_adj(X509_getm_notAfter(c), wanted.until);
   X509_set_pubkey(c, key.get());

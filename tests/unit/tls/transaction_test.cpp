@@ -305,7 +305,7 @@ class ToTest : public testing::Test {
       client = std::make_unique<ClientTransaction>(loop.executor(), endpoint, options, log.logger());
     });
   }
-  Peer accept(const PeerOptions& options) { return {raw_accept(listener.fd.get()), true, options}; }
+  Peer accept(const PeerOptions& options) const { return {raw_accept(listener.fd.get()), true, options}; }
   // The connection is not made, and the application never hears a byte of the message.
   void expect_unreachable(const PeerOptions& options, std::string_view words) {
     auto done = loop.start(exchange(*client, bytes("MSH|secret\r"), kPatience));
