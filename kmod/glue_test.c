@@ -362,6 +362,86 @@ static void last_byte_leaves(struct kunit *test)
 	put(b, o);
 }
 
+/* Nobody looks at the transmitter again by itself. */
+static void stop_looking(struct llp_line *l)
+{
+	do {
+		hrtimer_cancel(&l->timer);
+		cancel_work_sync(&l->work);
+	} while (hrtimer_active(&l->timer) || work_busy(&l->work));
+}
+
+/* An HLLP block with @text; Return: its length. */
+static unsigned int hllp_block(u8 *block, const char *text)
+{
+	unsigned int i, n = sprintf(block, "\vD23\r%s", text);
+	u8 check = 0;
+
+	for (i = 0; i < n; i++)
+		check ^= block[i];
+	return n + sprintf(block + n, "%05u%03u\x1c\r", n, check);
+}
+
+/* The other station asks, and the file reads it and will answer; Return: its id, or 0. */
+static u32 asked(struct bench *b, const char *text)
+{
+	struct llp_ioc_verdict v = { .verdict = LLP_VERDICT_ANSWER };
+	struct llp_line *l = &b->line;
+	struct llp_in *m;
+	u8 block[64];
+
+	llp_glue_receive(l, block, NULL, hllp_block(block, text));
+	mutex_lock(&l->lock);
+	m = llp_recv_next(&b->file);
+	if (m) {
+		v.id = m->id;
+		llp_recv_take(&b->file, m);
+		if (!llp_recv_taken(&b->file) || llp_recv_verdict(&b->file, &v))
+			v.id = 0;
+	}
+	mutex_unlock(&l->lock);
+	return v.id;
+}
+
+/*
+ * What comes after an answer shows that it has left the transmitter, be it
+ * before anybody looked: whoever has it may ask again, the same or something
+ * else, and is not refused because the first question is still being served.
+ */
+static void next_question_overtakes_the_look(struct kunit *test)
+{
+	struct bench *b = test->priv;
+	struct llp_line *l = &b->line;
+	struct llp_out *o;
+	const char *why;
+	u32 id;
+
+	mutex_lock(&l->lock);
+	KUNIT_EXPECT_EQ(test, llp_line_down(l), 0);
+	KUNIT_EXPECT_EQ(test, llp_line_set_protocol(l, LLP_PROTO_HLLP), 0);
+	l->params.queue = 1;
+	KUNIT_ASSERT_EQ(test, llp_line_up(l, &why), 0);
+	KUNIT_EXPECT_EQ(test, llp_recv_role(&b->file), 0);
+	b->file.policy = LLP_POLICY_COMMIT;
+	mutex_unlock(&l->lock);
+
+	id = asked(b, "question");
+	KUNIT_ASSERT_NE(test, id, 0);
+	b->queued = 5;
+	mutex_lock(&l->lock);
+	KUNIT_EXPECT_EQ(test, llp_send_answer(&b->file, id), 0);
+	mutex_unlock(&l->lock);
+	o = send(test, b);
+	KUNIT_EXPECT_GT(test, b->n, sizeof(message));
+	stop_looking(l);
+	KUNIT_EXPECT_FALSE(test, o->sent);
+	b->queued = 0;
+	KUNIT_EXPECT_NE(test, asked(b, "question"), 0);
+	KUNIT_EXPECT_TRUE(test, o->sent);
+	KUNIT_EXPECT_EQ(test, o->error, 0);
+	put(b, o);
+}
+
 /* ---- what messages are charged with ---- */
 
 struct room {
@@ -507,6 +587,7 @@ static struct kunit_case glue_cases[] = {
 	KUNIT_CASE(timer_rests_when_the_line_is_down),
 	KUNIT_CASE_PARAM(driver_takes, taking_gen_params),
 	KUNIT_CASE_PARAM(last_byte_leaves, leaving_gen_params),
+	KUNIT_CASE(next_question_overtakes_the_look),
 	KUNIT_CASE(writes_have_room),
 	KUNIT_CASE(bids_are_welcome),
 	KUNIT_CASE(messages_are_charged),
