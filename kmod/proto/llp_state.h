@@ -22,7 +22,7 @@ enum llp_timer {
 
 /* Digest of a text that is still coming: see scan.h. */
 struct llp_sum {
-	u64 a, b;
+	u64 a, b, c, d;
 	u32 done;		/* bytes that are in it, whole groups */
 };
 

@@ -62,26 +62,35 @@ static inline u8 llp_fold(u64 w)
 	return (u8)w;
 }
 
-/* Both halves of the product of two words, folded, where there is no wider type. */
-static inline u64 llp_mul_fold_narrow(u64 a, u64 b)
+/* The product of two words, its lower half in *@a, its upper in *@b, where there is no wider type. */
+static inline void llp_mul_narrow(u64 *a, u64 *b)
 {
-	u64 ll = (u64)(u32)a * (u32)b, lh = (u64)(u32)a * (u32)(b >> 32);
-	u64 hl = (a >> 32) * (u32)b, hh = (a >> 32) * (b >> 32);
+	u64 ll = (u64)(u32)*a * (u32)*b, lh = (u64)(u32)*a * (u32)(*b >> 32);
+	u64 hl = (*a >> 32) * (u32)*b, hh = (*a >> 32) * (*b >> 32);
 	u64 mid = (ll >> 32) + (u32)lh + (u32)hl;
 
-	return (mid << 32 | (u32)ll) ^ (hh + (lh >> 32) + (hl >> 32) + (mid >> 32));
+	*a = mid << 32 | (u32)ll;
+	*b = hh + (lh >> 32) + (hl >> 32) + (mid >> 32);
 }
 
 /* The same: what digests are stirred with. */
-static inline u64 llp_mul_fold(u64 a, u64 b)
+static inline void llp_mul(u64 *a, u64 *b)
 {
 #ifdef __SIZEOF_INT128__
-	__extension__ unsigned __int128 r = (unsigned __int128)a * b;
+	__extension__ unsigned __int128 r = *a;
 
-	return (u64)r ^ (u64)(r >> 64);
+	r *= *b;
+	*a = (u64)r;
+	*b = (u64)(r >> 64);
 #else
-	return llp_mul_fold_narrow(a, b);
+	llp_mul_narrow(a, b);
 #endif
+}
+
+static inline u64 llp_mul_fold(u64 a, u64 b)
+{
+	llp_mul(&a, &b);
+	return a ^ b;
 }
 
 /*
@@ -90,10 +99,6 @@ static inline u64 llp_mul_fold(u64 a, u64 b)
  * that it finds something in is looked at word by word.
  */
 #define LLP_GROUP	32U
-
-/* Odd, with as many ones as zeros, and nothing that a text would hold. */
-#define LLP_SUM_A	0x9e3779b97f4a7c15ULL
-#define LLP_SUM_B	0xbf58476d1ce4e5b9ULL
 
 /* What is looked at closely at @i: one group, or the rest. */
 static inline size_t llp_group_end(size_t i, size_t n)
@@ -110,12 +115,12 @@ static inline bool llp_x328_special(u8 c)
 }
 
 /*
- * 80 hex in every byte unless it is 00..07 or 10..17 hex, or the same with
- * 80 hex added: all that the specials have in common and text has not.
+ * Quick test: 80 hex in some byte if @w holds a special. Of the bits 68 hex
+ * these have none and text at least one, CR too; others are mistaken for them.
  */
-static inline u64 llp_no_special(u64 w)
+static inline u64 llp_maybe_special(u64 w)
 {
-	return (w & LLP_ONES * 0x68) + LLP_ONES * 0x78;
+	return (w & LLP_ONES * 0x68) - LLP_ONES;
 }
 
 /* Index of the first X3.28 special character of a word, 8 if there is none. */
@@ -134,32 +139,28 @@ static inline u32 llp_special_in(u64 w)
 }
 
 /*
- * 80 hex in every byte that is neither VT nor FS: less 1 these are 0A and 1B
- * hex (09 and 1A behind a NUL, which borrows), without bits 64 hex. Of text CR
- * has one of them, LF and TAB have none.
+ * The same for VT and FS: of the bits 65 hex these have 01 and 04, CR has 05
+ * and what is printed 20 or more. LF and TAB are mistaken for marks.
  */
-static inline u64 llp_no_mark(u64 w)
+static inline u64 llp_maybe_mark(u64 w)
 {
-	return ((w - LLP_ONES) & LLP_ONES * 0x64) + LLP_ONES * 0x7c;
+	return (w & LLP_ONES * 0x65) - LLP_ONES * 5;
 }
 
-/* The marks that llp_no_mark() looks for. Lines with others are slower. */
+/* The marks that llp_maybe_mark() looks for. Lines with others are slower. */
+#define LLP_MARK_1	0x0b
+#define LLP_MARK_2	0x1c
+
 static inline bool llp_usual_marks(u8 b1, u8 b2)
 {
-	return b1 == 0x0b && b2 == 0x1c;
+	return b1 == LLP_MARK_1 && b2 == LLP_MARK_2;
 }
 
-/* Whether a quick test, of which @m is the intersection of all results, found nothing. */
-static inline bool llp_clear(u64 m)
-{
-	return (m & LLP_HIGHS) == LLP_HIGHS;
-}
-
-/* The next group of @src goes to @dst and, folded, to @a, if @test finds nothing in it. */
-#define LLP_COPY_GROUP(dst, src, a, test) __extension__ ({			\
+/* The next group of @src goes to @dst and, folded, to @a, if @maybe finds nothing in it. */
+#define LLP_COPY_GROUP(dst, src, a, maybe) __extension__ ({			\
 	u64 w0_ = llp_load(src), w1_ = llp_load((src) + 8);			\
 	u64 w2_ = llp_load((src) + 16), w3_ = llp_load((src) + 24);		\
-	bool clear_ = llp_clear(test(w0_) & test(w1_) & test(w2_) & test(w3_));	\
+	bool clear_ = !((maybe(w0_) | maybe(w1_) | maybe(w2_) | maybe(w3_)) & LLP_HIGHS);	\
 										\
 	if (clear_) {								\
 		llp_store(dst, w0_);						\
@@ -171,9 +172,9 @@ static inline bool llp_clear(u64 m)
 	clear_;									\
 })
 
-#define LLP_CLEAR_GROUP(p, test)						\
-	llp_clear(test(llp_load(p)) & test(llp_load((p) + 8)) &			\
-		  test(llp_load((p) + 16)) & test(llp_load((p) + 24)))
+#define LLP_CLEAR_GROUP(p, maybe)						\
+	(!((maybe(llp_load(p)) | maybe(llp_load((p) + 8)) |			\
+	    maybe(llp_load((p) + 16)) | maybe(llp_load((p) + 24))) & LLP_HIGHS))
 
 /* Bytes before the first X3.28 special character. */
 static inline size_t llp_find_special(const u8 *p, size_t n)
@@ -181,7 +182,7 @@ static inline size_t llp_find_special(const u8 *p, size_t n)
 	size_t i = 0, end, groups = n & ~(size_t)(LLP_GROUP - 1);
 
 	while (i < n) {
-		while (i < groups && LLP_CLEAR_GROUP(p + i, llp_no_special))
+		while (i < groups && LLP_CLEAR_GROUP(p + i, llp_maybe_special))
 			i += LLP_GROUP;
 		for (end = llp_group_end(i, n); end - i >= 8; i += 8) {
 			u32 k = llp_special_in(llp_load(p + i));
@@ -207,7 +208,7 @@ static inline size_t llp_copy_text_x328(u8 *dst, const u8 *src, size_t n, u64 *a
 	u64 a = *acc;
 
 	while (i < n) {
-		while (i < groups && LLP_COPY_GROUP(dst + i, src + i, a, llp_no_special))
+		while (i < groups && LLP_COPY_GROUP(dst + i, src + i, a, llp_maybe_special))
 			i += LLP_GROUP;
 		for (end = llp_group_end(i, n); end - i >= 8; i += 8) {
 			u64 w = llp_load(src + i);
@@ -234,29 +235,44 @@ out:
  * because another would cost half as much again. It takes groups that begin at
  * multiples of their size, so that it is the same however the text came.
  */
+
+/* Odd, with as many ones as zeros, and nothing that a text would hold. */
+#define LLP_SUM_A	0x9e3779b97f4a7c15ULL
+#define LLP_SUM_B	0xbf58476d1ce4e5b9ULL
+#define LLP_SUM_C	0x94d049bb133111ebULL
+#define LLP_SUM_D	0xd6e8feb86659fd93ULL
+
 static inline void llp_sum_begin(struct llp_sum *s)
 {
 	s->a = LLP_SUM_A;
 	s->b = LLP_SUM_B;
+	s->c = LLP_SUM_C;
+	s->d = LLP_SUM_D;
 	s->done = 0;
 }
 
-/* Takes the group at @p. */
-static inline void llp_sum_group(u64 *a, u64 *b, const u8 *p)
+/* Takes the group at @p: half of it each into two products that do not wait for each other. */
+static inline void llp_sum_group(u64 *a, u64 *b, u64 *c, u64 *d, const u8 *p)
 {
-	*a = llp_mul_fold(*a ^ llp_load(p), LLP_SUM_A ^ llp_load(p + 8));
-	*b = llp_mul_fold(*b ^ llp_load(p + 16), LLP_SUM_B ^ llp_load(p + 24));
+	*a ^= llp_load(p);
+	*b ^= llp_load(p + 8);
+	*c ^= llp_load(p + 16);
+	*d ^= llp_load(p + 24);
+	llp_mul(a, b);
+	llp_mul(c, d);
 }
 
 /* Catches up with the first @len bytes of @text, as far as they are groups. */
 static inline void llp_sum_upto(struct llp_sum *s, const u8 *text, size_t len)
 {
 	for (; len - s->done >= LLP_GROUP; s->done += LLP_GROUP)
-		llp_sum_group(&s->a, &s->b, text + s->done);
+		llp_sum_group(&s->a, &s->b, &s->c, &s->d, text + s->done);
 }
 
 /* scan.c */
 size_t llp_copy_sum_x328(u8 *text, size_t at, const u8 *src, size_t n, u64 *acc, struct llp_sum *s);
+size_t llp_copy_sum_2(u8 *text, size_t at, const u8 *src, size_t n, u8 b1, u8 b2, u64 *acc,
+		      struct llp_sum *s);
 u64 llp_sum_end(struct llp_sum *s, const u8 *text, size_t len);
 
 /* Bytes before the first @b1 or @b2. */
@@ -265,7 +281,7 @@ static inline size_t llp_find_2(const u8 *p, size_t n, u8 b1, u8 b2)
 	size_t i = 0, end, groups = llp_usual_marks(b1, b2) ? n & ~(size_t)(LLP_GROUP - 1) : 0;
 
 	while (i < n) {
-		while (i < groups && LLP_CLEAR_GROUP(p + i, llp_no_mark))
+		while (i < groups && LLP_CLEAR_GROUP(p + i, llp_maybe_mark))
 			i += LLP_GROUP;
 		for (end = groups ? llp_group_end(i, n) : n; end - i >= 8; i += 8) {
 			u64 w = llp_load(p + i);
@@ -287,7 +303,7 @@ static inline size_t llp_copy_text_2(u8 *dst, const u8 *src, size_t n, u8 b1, u8
 	u64 a = *acc;
 
 	while (i < n) {
-		while (i < groups && LLP_COPY_GROUP(dst + i, src + i, a, llp_no_mark))
+		while (i < groups && LLP_COPY_GROUP(dst + i, src + i, a, llp_maybe_mark))
 			i += LLP_GROUP;
 		for (end = groups ? llp_group_end(i, n) : n; end - i >= 8; i += 8) {
 			u64 w = llp_load(src + i);

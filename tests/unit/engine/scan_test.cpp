@@ -100,26 +100,52 @@ void copy_stops_at(u8 b1, u8 b2) {
   every_place_in_calm_text(check);
 }
 
-TEST(Scan, X328CopyWithDigestTakesWhatThePlainOneTakes) {
-  const auto check = [](const Bytes& text) {
-    Bytes plain(text.size() + 8, 0xee), summed(plain);
-    u64 want_acc = 0, acc = 0;
-    llp_sum sum{};
-    llp_sum_begin(&sum);
-    const auto want = llp_copy_text_x328(plain.data(), text.data(), text.size(), &want_acc);
-    ASSERT_EQ(llp_copy_sum_x328(summed.data(), 0, text.data(), text.size(), &acc, &sum), want);
-    ASSERT_TRUE(std::equal(plain.begin(), plain.begin() + static_cast<std::ptrdiff_t>(want), summed.begin()));
-    ASSERT_EQ(llp_fold(acc), llp_fold(want_acc));
-    ASSERT_TRUE(std::all_of(summed.begin() + static_cast<std::ptrdiff_t>(text.size()), summed.end(),
-                            [](u8 c) { return c == 0xee; }));
-  };
-  every_place(check);
-  every_place_in_calm_text(check);
+// The two copies that make a digest, and the plain ones that they are to equal.
+struct Summed {
+  size_t (*sum)(u8* text, std::size_t at, const u8* src, std::size_t n, u64* acc, llp_sum* s);
+  size_t (*plain)(u8* dst, const u8* src, std::size_t n, u64* acc);
+};
+
+Summed summed_x328() { return {llp_copy_sum_x328, llp_copy_text_x328}; }
+
+template <u8 b1, u8 b2>
+Summed summed_marks() {
+  return {[](u8* text, std::size_t at, const u8* src, std::size_t n, u64* acc, llp_sum* s) {
+            return llp_copy_sum_2(text, at, src, n, b1, b2, acc, s);
+          },
+          [](u8* dst, const u8* src, std::size_t n, u64* acc) {
+            return llp_copy_text_2(dst, src, n, b1, b2, acc);
+          }};
 }
 
-// The digest of a text that comes in pieces, some of whose bytes the caller
-// adds itself as x328_rx() does with specials.
-u64 digest_of(const Bytes& text, std::mt19937& rng, std::size_t longest) {
+const Summed kSummed[] = {summed_x328(), summed_marks<0x0b, 0x1c>(), summed_marks<'A', 0x7f>()};
+
+TEST(Scan, CopyWithDigestTakesWhatThePlainOneTakes) {
+  for (const auto& f : kSummed) {
+    const auto check = [&f](const Bytes& text) {
+      Bytes plain(text.size() + 8, 0xee), summed(plain);
+      u64 want_acc = 0, acc = 0;
+      llp_sum sum{};
+      llp_sum_begin(&sum);
+      const auto want = f.plain(plain.data(), text.data(), text.size(), &want_acc);
+      ASSERT_EQ(f.sum(summed.data(), 0, text.data(), text.size(), &acc, &sum), want);
+      ASSERT_TRUE(
+          std::equal(plain.begin(), plain.begin() + static_cast<std::ptrdiff_t>(want), summed.begin()));
+      ASSERT_EQ(llp_fold(acc), llp_fold(want_acc));
+      ASSERT_TRUE(std::all_of(summed.begin() + static_cast<std::ptrdiff_t>(text.size()), summed.end(),
+                              [](u8 c) { return c == 0xee; }));
+      // HLLP's trailer stands before the mark.
+      ASSERT_TRUE(sum.done == 0 || sum.done + 8 <= want) << sum.done << " of " << want;
+    };
+    every_place(check);
+    every_place_in_calm_text(check);
+  }
+}
+
+// The digest of all but the last bytes of a text that comes in pieces, some of whose bytes the
+// caller adds itself as x328_rx() does with specials.
+u64 digest_of(const Bytes& text, std::mt19937& rng, std::size_t longest, const Summed& f = kSummed[0],
+              std::size_t but = 0) {
   Bytes to(text.size());
   std::size_t at = 0;
   u64 acc = 0;
@@ -127,7 +153,7 @@ u64 digest_of(const Bytes& text, std::mt19937& rng, std::size_t longest) {
   llp_sum_begin(&sum);
   while (at < text.size()) {
     const auto n = std::min<std::size_t>(1 + rng() % longest, text.size() - at);
-    const auto k = llp_copy_sum_x328(to.data(), at, text.data() + at, n, &acc, &sum);
+    const auto k = f.sum(to.data(), at, text.data() + at, n, &acc, &sum);
     if (k == 0) {
       to[at] = text[at];
       acc ^= text[at];
@@ -137,7 +163,7 @@ u64 digest_of(const Bytes& text, std::mt19937& rng, std::size_t longest) {
   }
   EXPECT_EQ(to, text);
   EXPECT_EQ(llp_fold(acc), xor_of(text, text.size()));
-  return llp_sum_end(&sum, to.data(), to.size());
+  return llp_sum_end(&sum, to.data(), to.size() - but);
 }
 
 TEST(Scan, DigestDoesNotDependOnThePieces) {
@@ -146,8 +172,22 @@ TEST(Scan, DigestDoesNotDependOnThePieces) {
     Bytes text(size);
     for (auto& c : text) c = static_cast<u8>(rng() % 50 ? 0x20 + rng() % 0x5f : rng() % 0x20);
     const u64 want = digest_of(text, rng, 1000);
-    for (const std::size_t longest : {1U, 7U, 40U, 130U})
-      ASSERT_EQ(digest_of(text, rng, longest), want) << size;
+    for (const auto& f : kSummed)
+      for (const std::size_t longest : {1U, 7U, 40U, 130U, 1000U})
+        ASSERT_EQ(digest_of(text, rng, longest, f), want) << size;
+  }
+}
+
+TEST(Scan, DigestLeavesOutWhatTurnsOutAsTheTrailer) {
+  std::mt19937 rng(6);
+  for (std::size_t size = 0; size < 300; ++size) {
+    Bytes text(size);
+    for (auto& c : text) c = static_cast<u8>(0x20 + rng() % 0x5f);
+    const u64 want = digest_of(text, rng, 1000);
+    for (int i = 0; i < 8; ++i) text.push_back(static_cast<u8>('0' + rng() % 10));
+    for (const auto& f : kSummed)
+      for (const std::size_t longest : {1U, 130U, 1000U})
+        ASSERT_EQ(digest_of(text, rng, longest, f, 8), want) << size;
   }
 }
 
@@ -169,6 +209,16 @@ TEST(Scan, DigestTellsTextsApart) {
       EXPECT_NE(digest_of(text, rng, 1000), was) << size << " at " << at << " and " << other;
       EXPECT_NE(llp_digest(text.data(), size), flat) << size << " at " << at << " and " << other;
       std::swap(text[at], text[other]);
+    }
+    // So do two words, next to each other or not.
+    for (std::size_t at = 0; at + 16 <= size && size <= 1000; at += 8) {
+      for (std::size_t other = at + 8; other + 8 <= size; other += 8) {
+        Bytes swapped(text);
+        std::swap_ranges(swapped.begin() + static_cast<std::ptrdiff_t>(at),
+                         swapped.begin() + static_cast<std::ptrdiff_t>(at) + 8,
+                         swapped.begin() + static_cast<std::ptrdiff_t>(other));
+        EXPECT_NE(digest_of(swapped, rng, 1000), was) << size << " at " << at << " and " << other;
+      }
     }
     text.push_back(0);
     EXPECT_NE(digest_of(text, rng, 1000), was);
@@ -206,13 +256,20 @@ TEST(Scan, CopyXorTakesAll) {
   every_place_in_calm_text(check);
 }
 
-TEST(Scan, ProductsFoldAlikeWithAndWithoutAWiderType) {
+TEST(Scan, ProductsAreAlikeWithAndWithoutAWiderType) {
+  const auto narrow = [](u64 a, u64 b) {
+    llp_mul_narrow(&a, &b);
+    return std::pair<u64, u64>(a, b);
+  };
+  EXPECT_EQ(narrow(~0ULL, ~0ULL), (std::pair<u64, u64>(1, ~0ULL - 1)));
+  EXPECT_EQ(narrow(1ULL << 63, 6), (std::pair<u64, u64>(0, 3)));
   std::mt19937_64 rng(3);
-  EXPECT_EQ(llp_mul_fold_narrow(~0ULL, ~0ULL), 0xffffffffffffffffULL);  // fffffffffffffffe 0000000000000001
-  EXPECT_EQ(llp_mul_fold_narrow(1ULL << 63, 6), 3U);
   for (int i = 0; i < 100000; ++i) {
     const u64 a = rng() >> rng() % 64, b = rng() >> rng() % 64;
-    ASSERT_EQ(llp_mul_fold(a, b), llp_mul_fold_narrow(a, b)) << a << " " << b;
+    u64 low = a, high = b;
+    llp_mul(&low, &high);
+    ASSERT_EQ(narrow(a, b), (std::pair<u64, u64>(low, high))) << a << " " << b;
+    ASSERT_EQ(llp_mul_fold(a, b), low ^ high);
   }
 }
 
