@@ -45,14 +45,14 @@ static void pass_some(struct llp_engine *e, struct llp_io *io)
 }
 
 /* Digest of the whole data, as it was on the wire; the trailer is cut off. */
-static u64 whole_digest(const struct llp_engine *e, const struct llp_io *io)
+static u64 whole_digest(struct llp_engine *e, const struct llp_io *io)
 {
 	const u8 *p = io->rx_buf + e->rx.good;
 	u32 chunk = chunk_size(io), n = e->rx.fill - e->rx.good;
 	u64 d = e->u.h.digest;
 
 	if (!e->p.flow)
-		return llp_digest(p, n);
+		return llp_sum_end(&e->u.h.sum, p, n);
 	for (; n >= chunk + 4; n -= chunk, p += chunk)
 		d = llp_mix(d, llp_digest(p, chunk));
 	d = llp_mix(d, llp_digest(p, n));
@@ -89,6 +89,7 @@ static void reset_block(struct llp_engine *e)
 	h->fv = LLP_FV_GOOD;
 	h->hold = 0;
 	h->digest = 0;
+	llp_sum_begin(&h->sum);
 	h->run = 0;
 	h->cr_due = 0;
 	h->stuff_bad = 0;
@@ -161,12 +162,24 @@ static u32 max_data(const struct llp_engine *e)
 	return max < e->p.max_data ? max : e->p.max_data;
 }
 
+/* Stores what comes before the next mark, @n bytes at most, and folds it into @acc. */
+static size_t copy(struct llp_engine *e, struct llp_io *io, const u8 *p, size_t n, u64 *acc)
+{
+	u8 *text = io->rx_buf + e->rx.good;
+	u32 at = e->rx.fill - e->rx.good;
+
+	if (e->p.flow)
+		return llp_copy_text_2(text + at, p, n, e->p.sb_char, e->p.eb_char, acc);
+	return llp_copy_sum_2(text, at, p, n, e->p.sb_char, e->p.eb_char, acc, &e->u.h.sum);
+}
+
 /* Data and trailer, no marks. Returns how many bytes were taken, or FULL. */
 static size_t body(struct llp_engine *e, struct llp_io *io, const u8 *p, size_t n)
 {
 	struct llp_hllp *h = &e->u.h;
 	u32 room = io->rx_cap - e->rx.fill;
 	u32 max = max_data(e) + HLLP_TRAILER;
+	u64 unused = 0;
 	size_t k;
 
 	if (h->body >= max || (!room && io->rx_fixed)) {
@@ -183,14 +196,9 @@ static size_t body(struct llp_engine *e, struct llp_io *io, const u8 *p, size_t 
 		n = max - h->body;
 	if (e->p.flow && n > chunk_size(io))
 		n = chunk_size(io);
-	if (e->p.xor_fn == LLP_FN_XOR) {
-		k = llp_copy_text_2(io->rx_buf + e->rx.fill, p, n, e->p.sb_char, e->p.eb_char, &h->acc);
-	} else {
-		u64 unused = 0;
-
-		k = llp_copy_text_2(io->rx_buf + e->rx.fill, p, n, e->p.sb_char, e->p.eb_char, &unused);
+	k = copy(e, io, p, n, e->p.xor_fn == LLP_FN_XOR ? &h->acc : &unused);
+	if (e->p.xor_fn != LLP_FN_XOR)
 		h->acc = hllp_acc_add(e, h->acc, p, k);
-	}
 	e->rx.fill += k;
 	h->body += k;
 	took_body(e, io);

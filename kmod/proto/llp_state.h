@@ -188,7 +188,8 @@ struct llp_hllp {
 	u32 body;		/* bytes after the head, trailer included */
 	u32 hold_len;		/* data of the longest that it may be a repeat of */
 	u64 acc;		/* check over the block so far */
-	u64 digest;		/* of the data that was passed on */
+	u64 digest;		/* of the data that was passed on (flow) */
+	struct llp_sum sum;	/* of data that is whole in rx_buf; holds none of the trailer */
 	/* NAK that waits for silence */
 	u8 drain;		/* its reason, 0: none */
 	u8 drain_vv[2];
