@@ -13,7 +13,6 @@
 
 namespace {
 
-using llp::walk::Setup;
 using llp::walk::Tally;
 
 struct Kind {
@@ -42,7 +41,7 @@ void print(const Kind& kind, double rate, const Tally& t) {
   fmt::print("{:<6} {:>6.0e} {:>9} {:>9} {:>7} {:>7} {:>9} {:>6.1f} % {:>7} {:>9} {:>9}   {}\n", kind.name,
              rate, t.messages, t.delivered, t.failed, t.unknown, t.retransmissions, line, t.repeats,
              t.unchecked, t.undetected, theory);
-  std::fflush(stdout);
+  static_cast<void>(std::fflush(stdout));
 }
 
 bool number(std::string_view text, std::uint64_t& out) {

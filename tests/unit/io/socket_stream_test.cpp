@@ -201,6 +201,7 @@ TEST_F(SocketStreamTest, AStalePathIsReplacedAndOthersAreNot) {
   const std::string path = dir / "line";
   {
     const UniqueFd old(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    ASSERT_TRUE(old);
     const auto address = unix_address(path);
     ASSERT_EQ(::bind(old.get(), address->get(), address->size), 0);
   }
@@ -489,6 +490,7 @@ TEST_F(SocketStreamTest, AFloodLeavesRoomForOthers) {
 TEST_F(SocketStreamTest, ConnectingHasALimit) {
   options.connect_timeout = 30ms;
   const UniqueFd full(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  ASSERT_TRUE(full);
   auto address = resolve_tcp("127.0.0.1", "0", true)->front();
   ASSERT_EQ(::bind(full.get(), address.get(), address.size), 0);
   ASSERT_EQ(::listen(full.get(), 0), 0);

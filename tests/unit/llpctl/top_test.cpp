@@ -12,7 +12,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
-using top::Key;
 using top::keys_in;
 using top::Model;
 using top::Sample;
