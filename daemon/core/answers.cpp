@@ -24,7 +24,7 @@ void Proximal::answer(Answer answer) {
   }
   ++c_.counters.proximal_ok;
   c_.times.proximal.add(Clock::now() - answer.arrived);
-  c_.log.info("message of {} bytes from the instrument: taken by {}, no reply", answer.request_size,
+  c_.log.info("message of {} bytes from the instrument: taken by {}, no reply", answer.key.length,
               answer.peer);
   if (c_.transaction_over) c_.transaction_over();
 }
@@ -38,19 +38,22 @@ asio::awaitable<void> Proximal::write() {
     writing_ = true;
     if (answers_.size() < kMaxAnswers) c_.ready.set_room(true);
     const std::size_t size = next.text.size();
-    auto outgoing = c_.line->send(std::move(next.text), line::Kind::answer, LLP_EXPECT_NONE);
+    auto outgoing = c_.line->answer(next.question, next.text);
     line::SendResult sent{LLP_CAUSE_FORMAT, LLP_OUT_NOT_SENT};
     if (outgoing) {
       sent = co_await (*outgoing)->sent();
-    } else if (next.unanswered != 0) {
-      c_.line->verdict(next.unanswered, LLP_FORGET);
+    } else if (next.unanswered) {
+      c_.line->verdict(next.question, LLP_FORGET);
     }
     if (outgoing && sent.cause == LLP_OK) {
       ++c_.counters.proximal_ok;
       c_.times.proximal.add(Clock::now() - next.arrived);
       c_.log.info("message of {} bytes from the instrument: taken by {}, reply of {} bytes, {:.3f} s",
-                  next.request_size, next.peer, size,
+                  next.key.length, next.peer, size,
                   std::chrono::duration<double>(Clock::now() - next.arrived).count());
+    } else if (outgoing && sent.outcome == LLP_OUT_NOT_SENT &&
+               (sent.cause == LLP_CAUSE_VERDICT_LATE || sent.cause == LLP_CAUSE_HANGUP)) {
+      co_await answer_too_late(next.key, std::move(next.text));
     } else {
       ++c_.counters.proximal_failed;
       c_.log.warning("reply of {} bytes from {} could not be written to the line: {}", size, next.peer,
@@ -60,6 +63,20 @@ asio::awaitable<void> Proximal::write() {
     if (c_.transaction_over) c_.transaction_over();
     next.hold.release();
     c_.changed.notify();
+  }
+}
+
+// The instrument waits no more, and knows nothing of the reply: its repeat gets
+// it; with a spool, which has the message, a person may.
+asio::awaitable<void> Proximal::answer_too_late(MessageKey key, Bytes text) {
+  ++c_.counters.too_late;
+  c_.log.warning("the reply of {} bytes to a message of {} bytes came too late: the instrument gets none; {}",
+                 text.size(), key.length,
+                 c_.spool ? "it is kept as a dead letter" : "it is kept for the message's repeat");
+  if (c_.spool) {
+    co_await keep_letter(DeadLetter::Kind::late_answer, std::move(text));
+  } else {
+    c_.duplicates.keep(key, std::move(text), Clock::now());
   }
 }
 

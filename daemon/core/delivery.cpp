@@ -163,11 +163,8 @@ asio::awaitable<void> Proximal::whole(Inbound in, Bytes reply, std::string peer,
   }
   c_.duplicates.done(in.key, Clock::now());
   if (!reply.empty() && !expects_answer()) ++c_.counters.replies_discarded;
-  Answer all{in.message.pending ? 0 : in.message.id,
-             answers ? std::move(reply) : Bytes{},
-             std::move(in.hold),
-             in.arrived,
-             in.key.length,
+  Answer all{in.message.id,      !in.message.pending, answers ? std::move(reply) : Bytes{},
+             std::move(in.hold), in.arrived,          in.key,
              std::move(peer)};
   answer(std::move(all));
 }
@@ -185,6 +182,7 @@ asio::awaitable<void> Proximal::commit_at_host(Inbound in, DeliveryPtr delivery)
   c_.duplicates.done(in.key, Clock::now());
   c_.audit_message(in.key, in.id, "sent", 0, delivery->attempt->peer());
   delivery->answers = true;
+  delivery->question = in.message.id;
   delivery->awaited = false;
   delivery->hold = std::move(in.hold);
   if (delivery->attempt->ended()) {
@@ -252,7 +250,8 @@ void Proximal::ended_alone(const DeliveryPtr& delivery) {
     ++c_.counters.replies_discarded;
     reply.clear();
   }
-  Answer all{0, std::move(reply), std::move(delivery->hold), now, attempt.size(), attempt.peer()};
+  Answer all{delivery->question, false,         std::move(reply), std::move(delivery->hold), now,
+             attempt.key(),      attempt.peer()};
   answer(std::move(all));
 }
 

@@ -196,8 +196,7 @@ asio::awaitable<void> Distal::run() {
 asio::awaitable<void> Distal::transact(RequestPtr request) {
   request->state = Request::State::on_line;
   request->withdrawing = false;
-  auto outgoing =
-      c_.line->send(request->text, line::Kind::request, static_cast<llp_expect>(c_.config.params.expect_out));
+  auto outgoing = c_.line->send(request->text, static_cast<llp_expect>(c_.config.params.expect_out));
   if (!outgoing) {
     end_failed(request, "cannot be sent: " + outgoing.error().message);
     co_return;

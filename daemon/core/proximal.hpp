@@ -74,26 +74,29 @@ class Proximal {
   // A delivery, and who waits for it.
   struct Delivery {
     std::shared_ptr<Attempt> attempt;
-    bool awaited = false;  // serve() settles it
-    bool answers = false;  // accepted at `sent`: its reply goes to the line
+    bool awaited = false;          // serve() settles it
+    bool answers = false;          // accepted at `sent`: its reply goes to the line
+    line::MessageId question = 0;  // with `answers`
     std::shared_ptr<std::optional<store::AttemptId>> journaled;
     Transactor::Inbound hold;  // with `answers`
     std::string id;            // for the audit log
   };
   using DeliveryPtr = std::shared_ptr<Delivery>;
   struct Answer {
-    // HLLP, MLLP 1: the message that the line keeps waiting for this answer.
-    line::MessageId unanswered = 0;
+    line::MessageId question = 0;
+    // HLLP, MLLP 1: the line keeps it waiting for this answer.
+    bool unanswered = false;
     Bytes text;
     Transactor::Inbound hold;
     Clock::time_point arrived;
-    std::size_t request_size = 0;
+    MessageKey key;  // of the question
     std::string peer;
   };
 
   // The instrument waits for the answer to a message that is in the spool.
   struct Window {
-    line::MessageId unanswered = 0;  // as in Answer
+    line::MessageId question = 0;
+    bool unanswered = false;  // as in Answer
     Transactor::Inbound hold;
     Clock::time_point arrived, until;
     bool acknowledged = false;   // the instrument knows that we have it
@@ -139,6 +142,7 @@ class Proximal {
   void too_late(Inbound& in, const DeliveryPtr& delivery, bool decide);
   void ended_alone(const DeliveryPtr& delivery);
   void answer(Answer answer);
+  [[nodiscard]] asio::awaitable<void> answer_too_late(MessageKey key, Bytes text);
   void out_of_targets(const Attempt& attempt);
   void bound_background();
   [[nodiscard]] std::size_t background() const;

@@ -48,7 +48,8 @@ asio::awaitable<void> Proximal::acknowledge_stored(Inbound in, store::MessageNum
   const bool answers = expects_answer();
   const llp_params& params = c_.config.params;
   Window window;
-  window.unanswered = in.message.pending || !answers ? 0 : in.message.id;
+  window.question = in.message.id;
+  window.unanswered = !in.message.pending && answers;
   window.hold = std::move(in.hold);
   window.arrived = in.arrived;
   window.until = later(in.arrived, in.message.pending
@@ -88,9 +89,9 @@ asio::awaitable<void> Proximal::acknowledge_stored(Inbound in, store::MessageNum
       if (c_.transaction_over) c_.transaction_over();
       co_return;
     }
-    if (over.reply->empty() && over.unanswered != 0) c_.line->verdict(over.unanswered, LLP_FORGET);
-    answer(Answer{over.unanswered, std::move(*over.reply), std::move(over.hold), over.arrived, in.key.length,
-                  std::move(over.peer)});
+    if (over.reply->empty() && over.unanswered) c_.line->verdict(over.question, LLP_FORGET);
+    answer(Answer{over.question, over.unanswered, std::move(*over.reply), std::move(over.hold), over.arrived,
+                  in.key, std::move(over.peer)});
   }
   c_.changed.notify();
 }
@@ -182,7 +183,7 @@ asio::awaitable<void> Proximal::close_windows() {
       const auto following = std::next(it);
       if (it->second.acknowledged && it->second.until <= now) {
         c_.log.notice("message {} in the spool has no reply in time: the instrument gets none", it->first);
-        if (it->second.unanswered != 0) c_.line->verdict(it->second.unanswered, LLP_FORGET);
+        if (it->second.unanswered) c_.line->verdict(it->second.question, LLP_FORGET);
         windows_.erase(it);
         if (c_.transaction_over) c_.transaction_over();
       }

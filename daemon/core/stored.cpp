@@ -105,10 +105,9 @@ asio::awaitable<void> Proximal::stored_done(store::Letter letter, Bytes reply, s
   } else if (open != windows_.end()) {
     Window over = std::move(open->second);
     windows_.erase(open);
-    const line::MessageId unanswered = over.unanswered;
-    if (reply.empty() && unanswered != 0) c_.line->verdict(unanswered, LLP_FORGET);
-    answer(Answer{unanswered, std::move(reply), std::move(over.hold), over.arrived, letter.key.length,
-                  std::move(peer)});
+    if (reply.empty() && over.unanswered) c_.line->verdict(over.question, LLP_FORGET);
+    answer(Answer{over.question, over.unanswered, std::move(reply), std::move(over.hold), over.arrived,
+                  letter.key, std::move(peer)});
   } else {
     ++c_.counters.proximal_ok;
     c_.duplicates.done(letter.key, Clock::now());

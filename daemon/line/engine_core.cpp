@@ -63,17 +63,15 @@ asio::awaitable<void> EngineCore::rest(Self self) {
 llp_settled EngineCore::verdict(MessageId id, llp_decision decision) {
   const llp_settled settled = closed_ ? LLP_GONE : shell_.verdict(id, decision);
   received_.judged(id, decision, settled);
-  if (decision != LLP_ACCEPT_ANSWER || settled == LLP_GONE) {
-    not_serving(id);
-  } else if (const auto it = std::ranges::find(serving_, id, &Served::id); it != serving_.end()) {
-    it->answering = true;
-  }
+  if (decision != LLP_ACCEPT_ANSWER || settled == LLP_GONE) serving_.erase(id);
+  note_question(id, decision, settled);
   fates_.notify();
   settle();
   return settled;
 }
 
-Result<std::shared_ptr<Outgoing>> EngineCore::send(Bytes text, Kind kind, llp_expect expect) {
+Result<std::shared_ptr<Outgoing>> EngineCore::send(Bytes text, Kind kind, llp_expect expect,
+                                                   MessageId question) {
   if (closed_ || (stopping_ && kind == Kind::request)) return std::unexpected(was_closed());
   if (answers_.size() + requests_.size() >= options_.max_queued) {
     return fail(Errc::busy, "too many messages wait for the line");
@@ -81,18 +79,16 @@ Result<std::shared_ptr<Outgoing>> EngineCore::send(Bytes text, Kind kind, llp_ex
   do {
     ++next_id_;
   } while (next_id_ == 0 || outgoing_.contains(next_id_));
-  auto item =
-      std::make_shared<OutgoingMessage>(executor_, weak_from_this(), next_id_, std::move(text), kind, expect);
+  auto item = std::make_shared<OutgoingMessage>(executor_, weak_from_this(), next_id_, std::move(text), kind,
+                                                expect, question);
   if (auto error = text_error(shell_.check(item->text(), item->submit_flags()))) {
     return std::unexpected(std::move(*error));
   }
-  if (!up_) {
-    if (kind == Kind::answer && was_up_) {
-      item->set_done(not_sent(LLP_CAUSE_HANGUP));
-      return item;
-    }
-    item->expires = clock_->now() + reconnect_limit();
+  if (kind == Kind::answer && !take_question(question)) {
+    item->set_done(not_sent(LLP_CAUSE_VERDICT_LATE));
+    return item;
   }
+  if (!up_) item->expires = clock_->now() + reconnect_limit();
   outgoing_.emplace(item->id(), item);
   queue_of(kind).push_back(item);
   settle();
@@ -173,6 +169,7 @@ void EngineCore::close() {
   static_cast<void>(received_.clear_queue());
   received_.cancel_all(LLP_CAUSE_HANGUP);
   serving_.clear();
+  questions_.clear();
   alarm_->set(LLP_NEVER);
   stream_->close();
   wake_all();
@@ -205,7 +202,8 @@ void EngineCore::engine_event(const llp_event& event) noexcept {
     case LLP_EV_CANCEL:
       if (arriving_ == event.id) arriving_ = 0;
       received_.cancelled(event.id, cause, (event.flags & LLP_CANCEL_ACCEPTED) != 0);
-      not_serving(event.id);
+      serving_.erase(event.id);
+      questions_.erase(event.id);
       for (const auto& [id, item] : outgoing_) item->drop_reply(event.id);
       fates_.notify();
       break;
@@ -217,7 +215,7 @@ void EngineCore::engine_event(const llp_event& event) noexcept {
         finish(std::shared_ptr(it->second), result);
         break;
       }
-      answered(*it->second);
+      serving_.erase(it->second->question());
       it->second->set_sent(result);
       break;
     }
@@ -264,7 +262,7 @@ void EngineCore::engine_message(const llp_event& event, std::span<const std::uin
     }
     message.late = true;  // nobody waits for it any more
   }
-  if (!acknowledges() && !message.late) serving_.push_back({event.id, false});
+  if (!acknowledges() && !message.late) serving_.insert(event.id);
   received_.queue(std::move(message));
   reader_.notify();
 }
@@ -273,22 +271,12 @@ std::span<const std::uint8_t> EngineCore::engine_text(std::uint32_t id) noexcept
   return outgoing_.at(id)->text();
 }
 
-// An answer went out, or never will: it was the oldest accepted message's.
-void EngineCore::answered(OutgoingMessage& item) {
-  if (item.kind() != Kind::answer || std::exchange(item.answered, true)) return;
-  const auto it = std::ranges::find(serving_, true, &Served::answering);
-  if (it != serving_.end()) serving_.erase(it);
-}
-
-void EngineCore::not_serving(MessageId id) {
-  std::erase_if(serving_, [id](const Served& s) { return s.id == id; });
-}
-
 // ---- sending ----
 
 void EngineCore::finish(const std::shared_ptr<OutgoingMessage>& item, SendResult result) {
   outgoing_.erase(item->id());
-  answered(*item);
+  serving_.erase(item->question());
+  questions_.erase(item->question());
   item->set_done(result);
 }
 
@@ -307,10 +295,19 @@ void EngineCore::pump() {
   while (up_ && !leave_ && !dropped_) {
     const auto item = next_to_send();
     if (!item) return;
-    const int err =
-        shell_.submit(item->id(), static_cast<std::uint32_t>(item->text().size()), item->submit_flags());
+    const bool answer = item->kind() == Kind::answer;
+    if (answer && !questions_.contains(item->question())) {
+      // What it answered was cancelled meanwhile.
+      answers_.pop_front();
+      finish(item, not_sent(LLP_CAUSE_VERDICT_LATE));
+      continue;
+    }
+    const auto size = static_cast<std::uint32_t>(item->text().size());
+    const int err = answer ? shell_.answer(item->id(), size, item->question())
+                           : shell_.submit(item->id(), size, item->submit_flags());
     if (err == -EBUSY) return;
     queue_of(item->kind()).pop_front();
+    questions_.erase(item->question());
     if (err == 0) {
       if (item->state == OutgoingMessage::State::queued) item->state = OutgoingMessage::State::submitted;
       item->expires = LLP_NEVER;

@@ -10,10 +10,10 @@
 
 #include <asio/any_io_executor.hpp>
 #include <asio/awaitable.hpp>
-#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "line/engine_line.hpp"
@@ -36,7 +36,7 @@ class EngineCore final : public EngineShell::Sink,
   static asio::awaitable<void> stop(Self self);
 
   llp_settled verdict(MessageId id, llp_decision decision);
-  Result<std::shared_ptr<Outgoing>> send(Bytes text, Kind kind, llp_expect expect);
+  Result<std::shared_ptr<Outgoing>> send(Bytes text, Kind kind, llp_expect expect, MessageId question);
   void set_ready(bool ready);
   void abort_receive();
   void disconnect();
@@ -85,8 +85,6 @@ class EngineCore final : public EngineShell::Sink,
   [[nodiscard]] bool hold_back() const;
   [[nodiscard]] bool acknowledges() const;
   [[nodiscard]] std::uint64_t reconnect_limit() const;
-  void answered(OutgoingMessage& item);
-  void not_serving(MessageId id);
 
   std::unique_ptr<io::ByteStream> stream_;
   EngineLineOptions options_;
@@ -94,11 +92,7 @@ class EngineCore final : public EngineShell::Sink,
   EngineShell shell_;
   std::unique_ptr<Alarm> alarm_;
 
-  struct Served {
-    MessageId id;
-    bool answering;
-  };
-  std::deque<Served> serving_;  // HLLP, MLLP 1: not answered yet, oldest first
+  std::set<MessageId> serving_;                                     // HLLP, MLLP 1: not answered yet
   std::map<MessageId, std::shared_ptr<OutgoingMessage>> outgoing_;  // all that are not done
 
   Signal writer_, drainer_;

@@ -69,6 +69,7 @@ void EngineCore::went_down(const Error& why) {
   if (options_.observer) options_.observer->connection(false, why.message);
   shell_.hangup(false);
   serving_.clear();
+  questions_.clear();
   const std::uint64_t limit = clock_->now() + reconnect_limit();
   final_at_ = limit;
   fail_queued(answers_, SendResult{LLP_CAUSE_HANGUP, LLP_OUT_NOT_SENT});

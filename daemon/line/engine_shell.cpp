@@ -137,6 +137,11 @@ int EngineShell::submit(std::uint32_t id, std::uint32_t len, std::uint32_t flags
   return llp_submit(engine_.get(), &io, id, len, flags);
 }
 
+int EngineShell::answer(std::uint32_t id, std::uint32_t len, std::uint32_t question) {
+  auto io = make_io();
+  return llp_answer(engine_.get(), &io, id, len, question);
+}
+
 void EngineShell::abort(std::uint32_t id) {
   auto io = make_io();
   llp_abort(engine_.get(), &io, id);

@@ -48,6 +48,7 @@ class EngineShell {
   void timeout();
   void set_ready(std::uint32_t ready);
   [[nodiscard]] int submit(std::uint32_t id, std::uint32_t len, std::uint32_t flags);
+  [[nodiscard]] int answer(std::uint32_t id, std::uint32_t len, std::uint32_t question);
   void abort(std::uint32_t id);
   llp_settled verdict(std::uint32_t id, llp_decision decision);
   void abort_rx();

@@ -58,7 +58,7 @@ asio::awaitable<void> KernelCore::rest(Self self) {
 
 llp_settled KernelCore::verdict(MessageId id, llp_decision decision) {
   llp_ioc_verdict v{};
-  v.id = id;
+  v.id = id - ids_;
   switch (decision) {
     case LLP_ACCEPT: v.verdict = LLP_VERDICT_ACCEPT; break;
     case LLP_ACCEPT_ANSWER: v.verdict = LLP_VERDICT_ANSWER; break;
@@ -73,26 +73,25 @@ llp_settled KernelCore::verdict(MessageId id, llp_decision decision) {
     if (v.settled == LLP_SETTLED_LATE) settled = LLP_LATE;
   }
   received_.judged(id, decision, settled);
-  std::erase(answering_, id);
-  if (decision == LLP_ACCEPT_ANSWER && settled != LLP_GONE) answering_.push_back(id);
+  note_question(id, decision, settled);
   known(id);
   settle();
   return settled;
 }
 
-Result<std::shared_ptr<Outgoing>> KernelCore::send(Bytes text, Kind kind, llp_expect expect) {
+Result<std::shared_ptr<Outgoing>> KernelCore::send(Bytes text, Kind kind, llp_expect expect,
+                                                   MessageId question) {
   if (closed_ || (stopping_ && kind == Kind::request)) return std::unexpected(was_closed());
   if (answers_.size() + requests_.size() >= options_.max_queued) {
     return fail(Errc::busy, "too many messages wait for the line");
   }
   auto item = std::make_shared<OutgoingMessage>(executor_, weak_from_this(), ++next_id_, std::move(text),
-                                                kind, expect);
+                                                kind, expect, question);
   if (auto error = text_error(check_text(protocol_, params_, item->text(), item->submit_flags()))) {
     return std::unexpected(std::move(*error));
   }
-  if (!up_ && kind == Kind::answer) {
-    // The line is gone, and its question with it.
-    item->set_done(not_sent(LLP_CAUSE_HANGUP));
+  if (kind == Kind::answer && !take_question(question)) {
+    item->set_done(not_sent(LLP_CAUSE_VERDICT_LATE));
     return item;
   }
   queue_of(kind).push_back(item);
@@ -130,6 +129,7 @@ void KernelCore::abort_outgoing(OutgoingMessage& item) noexcept {
   const auto held = item.shared_from_this();
   if (item.state == OutgoingMessage::State::queued) {
     std::erase(queue_of(item.kind()), held);
+    questions_.erase(item.question());
     finish(held, not_sent(LLP_CAUSE_ABORTED));
   } else if (exchange_ && exchange_->item == held) {
     std::uint32_t all = 0;
@@ -186,7 +186,7 @@ void KernelCore::close() {
   for (const auto& [id, exchange] : std::exchange(replies_, {})) exchange->file->close();
   static_cast<void>(received_.clear_queue());
   received_.cancel_all(LLP_CAUSE_HANGUP);
-  answering_.clear();
+  questions_.clear();
   arriving_ = 0;
   alarm_->set(LLP_NEVER);
   if (file_) file_->close();
@@ -209,13 +209,13 @@ void KernelCore::finish(const std::shared_ptr<OutgoingMessage>& item, SendResult
 void KernelCore::send_answers() {
   while (up_ && !answers_.empty()) {
     const auto item = answers_.front();
-    if (answering_.empty()) {
+    if (!questions_.contains(item->question())) {
       // What it answered was cancelled meanwhile.
       answers_.pop_front();
-      finish(item, not_sent(LLP_CAUSE_ABORTED));
+      finish(item, not_sent(LLP_CAUSE_VERDICT_LATE));
       continue;
     }
-    std::uint32_t question = answering_.front();
+    std::uint32_t question = item->question() - ids_;
     int err = control(*file_, LLP_IOC_ANSWER, question);
     if (err == 0) {
       const auto written = file_->write(item->text());
@@ -223,7 +223,7 @@ void KernelCore::send_answers() {
     }
     if (err == EAGAIN) return look_again(kLook);
     answers_.pop_front();
-    answering_.pop_front();
+    questions_.erase(item->question());
     llp_ioc_file state{};
     if (err == 0) err = control(*file_, LLP_IOC_FILE, state);
     if (err != 0) {

@@ -11,10 +11,10 @@
 
 #include <uapi/llp.h>
 
+#include <algorithm>
 #include <asio/any_io_executor.hpp>
 #include <asio/awaitable.hpp>
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -38,7 +38,7 @@ class KernelCore final : public LineCore, public std::enable_shared_from_this<Ke
   static asio::awaitable<void> stop(Self self);
 
   llp_settled verdict(MessageId id, llp_decision decision);
-  Result<std::shared_ptr<Outgoing>> send(Bytes text, Kind kind, llp_expect expect);
+  Result<std::shared_ptr<Outgoing>> send(Bytes text, Kind kind, llp_expect expect, MessageId question);
   void set_ready(bool ready);
   void abort_receive();
   void disconnect();
@@ -78,6 +78,11 @@ class KernelCore final : public LineCore, public std::enable_shared_from_this<Ke
   void notice(const llp_ioc_result& result);
   // For who looks on: a message passed, now or at this time of CLOCK_MONOTONIC.
   void passed(bool out, const Bytes& text, std::uint64_t at = 0);
+  // Our id of the kernel's message.
+  [[nodiscard]] MessageId our(std::uint32_t id) noexcept {
+    last_id_ = std::max(last_id_, ids_ + id);
+    return ids_ + id;
+  }
   // The next message of `file`; nothing: there is none now.
   [[nodiscard]] std::optional<Message> fetch_message(MessageFile& file);
   void fetch_results(Exchange& exchange);
@@ -104,7 +109,9 @@ class KernelCore final : public LineCore, public std::enable_shared_from_this<Ke
   std::unique_ptr<Alarm> alarm_;
 
   std::shared_ptr<MessageFile> file_;  // has the role; empty: no device
-  std::deque<MessageId> answering_;    // accepted, their answers are to come; oldest first
+  // What a line that was plugged in again calls its messages must not be taken
+  // for those before: our ids are the kernel's and this.
+  MessageId ids_ = 0, last_id_ = 0;
   std::map<std::uint32_t, std::shared_ptr<OutgoingMessage>> answers_out_;  // by the kernel's id
   ExchangePtr exchange_;                                                   // the request under way
   std::map<MessageId, ExchangePtr> replies_;                               // who read them

@@ -50,6 +50,7 @@ Result<void> KernelCore::set_up(MessageFile& file) {
 
 void KernelCore::came_up(std::shared_ptr<MessageFile> file) {
   file_ = std::move(file);
+  ids_ = last_id_;
   up_ = true;
   first_open_done_ = true;
   log_.info("{}: connected", describe());
@@ -67,7 +68,7 @@ void KernelCore::went_down() {
   arriving_ = 0;
   log_.info("{}: gone", describe());
   if (options_.observer) options_.observer->connection(false, "gone");
-  answering_.clear();
+  questions_.clear();
   for (const auto& item : std::exchange(answers_, {})) {
     finish(item, SendResult{LLP_CAUSE_HANGUP, LLP_OUT_NOT_SENT});
   }
@@ -135,7 +136,7 @@ std::optional<Message> KernelCore::fetch_message(MessageFile& file) {
     message.text.resize(*size);
     about.which = LLP_WHICH_READ;
     if (control(file, LLP_IOC_MESSAGE, about) != 0) return std::nullopt;
-    message.id = about.id;
+    message.id = our(about.id);
     message.pending = (about.flags & LLP_MSG_PENDING) != 0;
     message.acknowledgement = (about.flags & LLP_MSG_ACK) != 0;
     message.late = (about.flags & LLP_MSG_LATE) != 0;
@@ -181,29 +182,30 @@ void KernelCore::notice(const llp_ioc_result& result) {
     case LLP_RESULT_BEGIN:
       ++begins_;
       // Its end may have been read before this was.
-      if (!received_.knows(result.id)) arriving_ = result.id;
+      if (!received_.knows(our(result.id))) arriving_ = our(result.id);
       begin_.notify();
       break;
     case LLP_RESULT_END:
       // It is ours, another program's, or was empty: no longer arriving.
       if (exchange_) take_replies(exchange_);
       take_messages();
-      if (arriving_ == result.id) arriving_ = 0;
+      if (arriving_ == our(result.id)) arriving_ = 0;
       break;
     case LLP_RESULT_ACKED:
-      received_.acked(result.id);
-      known(result.id);
+      received_.acked(our(result.id));
+      known(our(result.id));
       break;
-    case LLP_RESULT_CANCELLED:
-      if (arriving_ == result.id) arriving_ = 0;
-      received_.cancelled(result.id, cause_of_errno(result.error),
-                          (result.flags & LLP_CANCELLED_ACCEPTED) != 0);
-      std::erase(answering_, result.id);
-      if (const auto reply = replies_.find(result.id); reply != replies_.end()) {
-        reply->second->item->drop_reply(result.id);
+    case LLP_RESULT_CANCELLED: {
+      const MessageId id = our(result.id);
+      if (arriving_ == id) arriving_ = 0;
+      received_.cancelled(id, cause_of_errno(result.error), (result.flags & LLP_CANCELLED_ACCEPTED) != 0);
+      questions_.erase(id);
+      if (const auto reply = replies_.find(id); reply != replies_.end()) {
+        reply->second->item->drop_reply(id);
       }
-      known(result.id);
+      known(id);
       break;
+    }
     case LLP_RESULT_LINE:
       // Somebody set it up anew, or stopped it: start again with what is ours.
       if ((result.flags & 1) == 0 && file_) file_->close();

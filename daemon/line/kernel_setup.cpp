@@ -117,6 +117,7 @@ llp_cause cause_of_errno(std::uint32_t error) noexcept {
     case ECANCELED: return LLP_CAUSE_INTERRUPTED;
     case EINTR: return LLP_CAUSE_ABORTED;
     case EMSGSIZE: return LLP_CAUSE_TOO_LONG;
+    case ESTALE: return LLP_CAUSE_VERDICT_LATE;
     default: return LLP_CAUSE_FORMAT;
   }
 }

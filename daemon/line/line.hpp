@@ -131,10 +131,16 @@ class Line {
   // cancelled; before a verdict the latter only.
   [[nodiscard]] virtual asio::awaitable<Fate> fate(MessageId id) = 0;
 
-  // Queues a message: answers before requests, else in order. Errc::malformed
-  // (a character that the protocol cannot carry), too_large, invalid (empty),
-  // busy (the queue is full).
-  [[nodiscard]] virtual Result<std::shared_ptr<Outgoing>> send(Bytes text, Kind kind, llp_expect expect) = 0;
+  // Queues a request: behind answers, else in order. Errc::malformed (a
+  // character that the protocol cannot carry), too_large, invalid (empty), busy
+  // (the queue is full).
+  [[nodiscard]] virtual Result<std::shared_ptr<Outgoing>> send(Bytes text, llp_expect expect) = 0;
+  // Queues the answer to message `question`, which had the verdict
+  // LLP_ACCEPT_ANSWER. The instrument may not wait for it any more: the message
+  // was cancelled or forgotten, has its answer, or the wire was away since it
+  // came. Then nothing is sent, for it could be taken for the answer to what
+  // was asked since: sent() says LLP_CAUSE_VERDICT_LATE, LLP_OUT_NOT_SENT.
+  [[nodiscard]] virtual Result<std::shared_ptr<Outgoing>> answer(MessageId question, Bytes text) = 0;
 
   // Whether somebody takes messages; false: bids are refused the protocol's way.
   virtual void set_ready(bool ready) = 0;

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -55,12 +56,27 @@ class LineCore : public OutgoingOwner {
   void reply_taken() noexcept override { settle(); }
 
   using Queue = std::deque<std::shared_ptr<OutgoingMessage>>;
+  // After a verdict.
+  void note_question(MessageId id, llp_decision decision, llp_settled settled) {
+    if (decision == LLP_ACCEPT_ANSWER && settled != LLP_GONE) {
+      questions_.try_emplace(id, false);
+    } else {
+      questions_.erase(id);
+    }
+  }
+  // Whether an answer to it may be queued: the only one.
+  [[nodiscard]] bool take_question(MessageId id) {
+    const auto it = questions_.find(id);
+    return it != questions_.end() && !std::exchange(it->second, true);
+  }
   // Where a message of this kind waits to be sent.
   [[nodiscard]] Queue& queue_of(Kind kind) noexcept { return kind == Kind::answer ? answers_ : requests_; }
 
   asio::any_io_executor executor_;
   std::shared_ptr<Clock> clock_;
   Received received_;
+  // Accepted, their answers are to come; true: is among answers_.
+  std::map<MessageId, bool> questions_;
   Queue answers_, requests_;  // not sent yet
   MessageId next_id_ = 0;
   MessageId arriving_ = 0;  // begun, not ended; 0: none
@@ -94,8 +110,11 @@ class CoreLine final : public Line {
   asio::awaitable<void> rest() override { return Core::rest(core_); }
   llp_settled verdict(MessageId id, llp_decision decision) override { return core_->verdict(id, decision); }
   asio::awaitable<Fate> fate(MessageId id) override { return Core::fate(core_, id); }
-  Result<std::shared_ptr<Outgoing>> send(Bytes text, Kind kind, llp_expect expect) override {
-    return core_->send(std::move(text), kind, expect);
+  Result<std::shared_ptr<Outgoing>> send(Bytes text, llp_expect expect) override {
+    return core_->send(std::move(text), Kind::request, expect, 0);
+  }
+  Result<std::shared_ptr<Outgoing>> answer(MessageId question, Bytes text) override {
+    return core_->send(std::move(text), Kind::answer, LLP_EXPECT_NONE, question);
   }
   void set_ready(bool ready) override { core_->set_ready(ready); }
   void abort_receive() noexcept override { core_->abort_receive(); }

@@ -28,10 +28,11 @@ class OutgoingMessage final : public Outgoing, public std::enable_shared_from_th
   enum class State : std::uint8_t { queued, submitted, done };
 
   OutgoingMessage(const asio::any_io_executor& executor, std::weak_ptr<OutgoingOwner> owner, MessageId id,
-                  Bytes text, Kind kind, llp_expect expect)
+                  Bytes text, Kind kind, llp_expect expect, MessageId question)
       : id_(id),
         kind_(kind),
         expect_(expect),
+        question_(question),
         text_(std::move(text)),
         owner_(std::move(owner)),
         changed_(executor) {}
@@ -43,12 +44,13 @@ class OutgoingMessage final : public Outgoing, public std::enable_shared_from_th
 
   [[nodiscard]] MessageId id() const noexcept { return id_; }
   [[nodiscard]] Kind kind() const noexcept { return kind_; }
+  // The message that an answer is to; 0: it is none.
+  [[nodiscard]] MessageId question() const noexcept { return question_; }
   [[nodiscard]] const Bytes& text() const noexcept { return text_; }
   [[nodiscard]] std::uint32_t submit_flags() const noexcept;
 
   State state = State::queued;
   std::uint64_t expires = LLP_NEVER;  // while queued and the wire is away
-  bool answered = false;              // an answer: it no longer counts as awaited
 
   // From the line.
   void set_sent(SendResult result);
@@ -66,6 +68,7 @@ class OutgoingMessage final : public Outgoing, public std::enable_shared_from_th
   const MessageId id_;
   const Kind kind_;
   const llp_expect expect_;
+  const MessageId question_;
   Bytes text_;
   std::weak_ptr<OutgoingOwner> owner_;
   std::optional<SendResult> sent_;

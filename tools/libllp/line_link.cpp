@@ -223,7 +223,7 @@ class LineLink final : public Link {
     }
     const std::uint64_t before = self->tap_->written;
     const auto expect = static_cast<llp_expect>(self->params_.expect_out);
-    auto queued = line->send(std::move(message), line::Kind::request, expect);
+    auto queued = line->send(std::move(message), expect);
     if (!queued) {
       queued.error().message.insert(0, self->describe() + ": ");
       co_return std::unexpected(std::move(queued.error()));

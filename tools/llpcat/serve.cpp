@@ -220,7 +220,7 @@ class Service {
     if (settled == LLP_GONE) co_return true;  // its sender has given up; it will come again
     if (message.pending) co_await line.fate(message.id);
     if (answering) {
-      auto out = line.send(std::move(*answer), line::Kind::answer, LLP_EXPECT_NONE);
+      auto out = line.answer(message.id, std::move(*answer));
       if (!out) {
         fmt::print(stderr, "llpcat: {}\n", out.error().message);
       } else {

@@ -67,7 +67,7 @@ asio::awaitable<void> Station::send_one(SendRecord& record, const Bytes& text) {
   for (;;) {
     record.tries++;
     record.reply_error.clear();
-    auto outgoing = line_.send(text, line::Kind::request, expect);
+    auto outgoing = line_.send(text, expect);
     if (!outgoing) {
       record.cause = LLP_CAUSE_FORMAT;
       record.outcome = LLP_OUT_NOT_SENT;
@@ -163,7 +163,7 @@ asio::awaitable<Result<void>> Station::take(line::Message message) {
     fmt::print(stderr, "received {} bytes{}\n", message.text.size(),
                again || message.repeat ? ", a repeat" : "");
   if (answer.empty()) co_return Result<void>{};
-  auto outgoing = line_.send(std::move(answer), line::Kind::answer, LLP_EXPECT_NONE);
+  auto outgoing = line_.answer(message.id, std::move(answer));
   if (!outgoing) co_return std::unexpected(outgoing.error());
   const std::shared_ptr<line::Outgoing> out = std::move(*outgoing);
   const line::SendResult result = co_await out->sent();

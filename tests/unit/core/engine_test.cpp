@@ -82,7 +82,7 @@ class OnEngine : public ::testing::TestWithParam<Case> {
     [[nodiscard]] bool done() const { return reply || failure; }
   };
   static asio::awaitable<void> send_on(line::Line& line, std::string text, std::shared_ptr<Sent> sent) {
-    auto out = line.send(bytes(text), Kind::request, LLP_EXPECT_REPLY);
+    auto out = line.send(bytes(text), LLP_EXPECT_REPLY);
     if (!out) {
       sent->failure = out.error();
       co_return;
@@ -113,7 +113,7 @@ class OnEngine : public ::testing::TestWithParam<Case> {
       const std::string text = test::text(message->text);
       asked.push_back(text);
       line.verdict(message->id, LLP_ACCEPT_ANSWER);
-      auto out = line.send(bytes(acknowledge(text)), Kind::answer, LLP_EXPECT_NONE);
+      auto out = line.answer(message->id, bytes(acknowledge(text)));
       if (out) co_await (*out)->sent();
     }
   }
@@ -226,7 +226,7 @@ TEST_P(OnEngine, AMessageIsAnsweredWhileARequestWaitsForItsReply) {
   ASSERT_TRUE(sent->reply) << sent->failure->message;
   EXPECT_EQ(*sent->reply, acknowledge(message("m")));
   EXPECT_FALSE(client->done());
-  ASSERT_TRUE(instrument->send(bytes(acknowledge(message("q"))), Kind::answer, LLP_EXPECT_NONE));
+  ASSERT_TRUE(instrument->answer(question->id, bytes(acknowledge(message("q")))));
   ASSERT_TRUE(loop.until([&] { return client->done(); }));
   EXPECT_EQ(client->reply(), acknowledge(message("q")));
 }

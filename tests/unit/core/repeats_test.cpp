@@ -50,6 +50,26 @@ TEST_F(Repeats, AReplyThatCameTooLateAnswersTheRepeat) {
   EXPECT_EQ(n().possible_duplicates, 0U);
 }
 
+// It was ready, but the instrument was gone or had given up: it does not know of the reply either.
+TEST_F(Repeats, AReplyThatTheInstrumentDoesNotWaitForAnswersTheRepeat) {
+  with_app();
+  const auto first = line->arrive(kRequest);
+  ASSERT_TRUE(asked());
+  app->reply(0, kAnswer);
+  ASSERT_TRUE(until([&] { return answers() == 1; }));
+  EXPECT_EQ(line->sent(Kind::answer)[0]->question, first);
+  line->sent(Kind::answer)[0]->transferred(LLP_CAUSE_VERDICT_LATE, LLP_OUT_NOT_SENT);
+  ASSERT_TRUE(until([&] { return n().too_late == 1; }));
+  EXPECT_TRUE(logged("the instrument gets none"));
+  EXPECT_EQ(n().proximal_failed, 0U);
+  const auto again = line->arrive(kRequest);
+  ASSERT_TRUE(until([&] { return answers() == 2; }));
+  EXPECT_EQ(line->sent(Kind::answer)[1]->question, again);
+  EXPECT_EQ(line->sent(Kind::answer)[1]->text, kAnswer);
+  EXPECT_EQ(app->requests.size(), 1U);  // delivered once
+  EXPECT_EQ(n().possible_duplicates, 0U);
+}
+
 TEST_F(Repeats, ARepeatJoinsTheDeliveryUnderWay) {
   with_app();
   const auto first = line->arrive(kRequest);

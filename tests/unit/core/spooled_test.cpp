@@ -65,6 +65,19 @@ TEST_F(Spooled, IsStoredBeforeItIsAcknowledgedAndAnsweredLater) {
   EXPECT_EQ(n().stored_delivered, 1U);
 }
 
+TEST_F(Spooled, AReplyThatTheInstrumentDoesNotWaitForIsADeadLetter) {
+  up();
+  line->arrive(kRequest);
+  ASSERT_TRUE(asked());
+  app->reply(0, kAnswer);
+  ASSERT_TRUE(until([&] { return answers() == 1; }));
+  line->sent(Kind::answer)[0]->transferred(LLP_CAUSE_HANGUP, LLP_OUT_NOT_SENT);
+  ASSERT_TRUE(until([&] { return n().dead_letters == 1; }));
+  EXPECT_EQ(n().too_late, 1U);
+  EXPECT_EQ(n().proximal_failed, 0U);
+  EXPECT_TRUE(logged("kept as a dead letter"));
+}
+
 TEST_F(Spooled, IsTheDefaultWhereTheProtocolAcknowledges) {
   protocol(LLP_PROTO_HLLP);
   up();

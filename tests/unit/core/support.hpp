@@ -100,12 +100,14 @@ class Loop {
 // What was sent to the line. The test decides what becomes of it.
 class FakeOutgoing : public line::Outgoing {
  public:
-  FakeOutgoing(const asio::any_io_executor& executor, const line::Bytes& t, line::Kind k, llp_expect e)
-      : text(test::text(t)), kind(k), expect(e), changed_(executor) {}
+  FakeOutgoing(const asio::any_io_executor& executor, const line::Bytes& t, line::Kind k, llp_expect e,
+               line::MessageId q)
+      : text(test::text(t)), kind(k), expect(e), question(q), changed_(executor) {}
 
   const std::string text;
   const line::Kind kind;
   const llp_expect expect;
+  const line::MessageId question;
   bool aborted = false;
 
   // The line was granted: a block is on the wire.
@@ -277,12 +279,11 @@ class FakeLine : public line::Line {
     while (!entries[id].fate && !closed) co_await changed_.wait();
     co_return entries[id].fate.value_or(line::Fate{false, false, LLP_CAUSE_HANGUP});
   }
-  Result<std::shared_ptr<line::Outgoing>> send(line::Bytes text, line::Kind kind,
-                                               llp_expect expect) override {
-    if (send_error) return std::unexpected(*send_error);
-    sent_.push_back(std::make_shared<FakeOutgoing>(executor_, text, kind, expect));
-    if (closed) sent_.back()->abort();
-    return sent_.back();
+  Result<std::shared_ptr<line::Outgoing>> send(line::Bytes text, llp_expect expect) override {
+    return give(std::move(text), line::Kind::request, expect, 0);
+  }
+  Result<std::shared_ptr<line::Outgoing>> answer(line::MessageId question, line::Bytes text) override {
+    return give(std::move(text), line::Kind::answer, LLP_EXPECT_NONE, question);
   }
   void set_ready(bool r) override { ready = r; }
   void abort_receive() noexcept override { cancel_begun(); }
@@ -305,6 +306,13 @@ class FakeLine : public line::Line {
   std::string describe() const override { return "a fake line"; }
 
  private:
+  Result<std::shared_ptr<line::Outgoing>> give(line::Bytes text, line::Kind kind, llp_expect expect,
+                                               line::MessageId question) {
+    if (send_error) return std::unexpected(*send_error);
+    sent_.push_back(std::make_shared<FakeOutgoing>(executor_, text, kind, expect, question));
+    if (closed) sent_.back()->abort();
+    return sent_.back();
+  }
   static bool accepts(llp_decision d) { return d == LLP_ACCEPT || d == LLP_ACCEPT_ANSWER; }
   line::Message make(const std::string& what) {
     line::Message message;

@@ -202,7 +202,7 @@ TEST(Timers, NeitherEarlyNorLate) {
   ASSERT_TRUE(world.await(line->start()));
   ASSERT_TRUE(world.await(silent->open()));
   world.run_for(kSecond);
-  ASSERT_TRUE(line->send(bytes(request(1)), Kind::request, LLP_EXPECT_NONE));
+  ASSERT_TRUE(line->send(bytes(request(1)), LLP_EXPECT_NONE));
   const auto bids = [&] { return std::ranges::count(wire->sent[0], '\x05'); };
   ASSERT_TRUE(world.run_until([&] { return bids() == 1; }, 60 * kSecond));
   for (int n = 2; n <= 4; ++n) {

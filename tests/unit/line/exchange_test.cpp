@@ -119,7 +119,7 @@ TEST_P(Exchange, OptionalReplyThatDoesNotComeIsEmpty) {
 TEST_P(Exchange, AnAnswerThatNobodyAskedForIsAMessage) {
   Pair pair(GetParam());
   pair.start();
-  ASSERT_TRUE(pair.b.line->send(bytes(reply(7)), Kind::request, LLP_EXPECT_NONE));
+  ASSERT_TRUE(pair.b.line->send(bytes(reply(7)), LLP_EXPECT_NONE));
   const auto message = pair.world.await(pair.a.line->read());
   ASSERT_TRUE(message && *message);
   EXPECT_TRUE((*message)->acknowledgement);
@@ -139,7 +139,7 @@ TEST_P(Exchange, BytesThatCameInTimeGoBeforeTheTimeOut) {
   if (GetParam().acknowledges()) {
     // The acknowledgement is under way while timer A (or T_c) runs out.
     pair.wire->delay = 0;
-    ASSERT_TRUE(pair.b.line->send(bytes(reply(1)), Kind::answer, LLP_EXPECT_NONE));
+    ASSERT_TRUE(pair.b.line->answer((*message)->id, bytes(reply(1))));
     ASSERT_TRUE(pair.world.run_until([&] { return outcome->over; }));
     ASSERT_TRUE(outcome->reply);
     const auto second = pair.ask(pair.a, request(2));
@@ -154,7 +154,7 @@ TEST_P(Exchange, BytesThatCameInTimeGoBeforeTheTimeOut) {
     EXPECT_EQ(pair.a.line->counters()[LLP_C_RETRANSMISSIONS], 0U);
     return;
   }
-  ASSERT_TRUE(pair.b.line->send(bytes(reply(1)), Kind::answer, LLP_EXPECT_NONE));
+  ASSERT_TRUE(pair.b.line->answer((*message)->id, bytes(reply(1))));
   pair.world.poll();
   pair.world.clock->set(pair.world.clock->now() + 100 * kSecond);
   ASSERT_TRUE(pair.world.run_until([&] { return outcome->over; }, kSecond));

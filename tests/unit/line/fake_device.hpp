@@ -92,6 +92,7 @@ struct FakeKernel {
   bool taken = false;         // another program receives
   bool withdrawable = false;  // LLP_FILE_WITHDRAWABLE
   bool full = false;          // write: EAGAIN
+  bool stale = false;         // LLP_IOC_ANSWER: ESTALE
   std::uint32_t next_id = 100;
 };
 
@@ -231,7 +232,10 @@ inline int FakeFile::control(unsigned long request, void* argument) noexcept {
       return 0;
     }
     case LLP_IOC_EXPECT: f.expect = number(); return 0;
-    case LLP_IOC_ANSWER: f.answer = number(); return 0;
+    case LLP_IOC_ANSWER:
+      if (k.stale) return ESTALE;
+      f.answer = number();
+      return 0;
     case LLP_IOC_ABORT: f.aborted.push_back(number()); return 0;
     case LLP_IOC_ABORT_RECEIVE: k.calls.emplace_back("abort receive"); return 0;
     case LLP_IOC_FILE: {

@@ -100,7 +100,7 @@ TEST_P(Cut, Close) {
     EXPECT_TRUE(begun && received && rested && busy.pair.a.read_ended);
     EXPECT_TRUE(busy.outcomes[0]->over && busy.outcomes[2]->over);
     EXPECT_TRUE(busy.pair.wire->closed(0));
-    EXPECT_FALSE(busy.pair.a.line->send(bytes(request(1)), Kind::request, LLP_EXPECT_REPLY));
+    EXPECT_FALSE(busy.pair.a.line->send(bytes(request(1)), LLP_EXPECT_REPLY));
     ASSERT_FALSE(testing::Test::HasFailure()) << "closed at " << at;
   }
   EXPECT_GT(cuts, 10U);
@@ -110,7 +110,7 @@ TEST_P(Cut, Destroyed) {
   for (std::size_t at = 0;; at += 29) {
     Busy busy(GetParam());
     if (!busy.run_to(at)) break;
-    auto kept = busy.pair.a.line->send(bytes(request(99)), Kind::request, LLP_EXPECT_REPLY);
+    auto kept = busy.pair.a.line->send(bytes(request(99)), LLP_EXPECT_REPLY);
     ASSERT_TRUE(kept);
     // Its reader is gone first, then the line; what was handed out stays valid.
     busy.pair.a.line->close();

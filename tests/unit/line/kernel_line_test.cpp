@@ -46,7 +46,7 @@ class KernelLineTest : public testing::Test {
   }
   // A request, and the file that it was written to.
   std::shared_ptr<Outgoing> ask(const std::string& text, llp_expect expect = LLP_EXPECT_REPLY) {
-    auto item = line->send(bytes(text), Kind::request, expect);
+    auto item = line->send(bytes(text), expect);
     EXPECT_TRUE(item) << item.error().message;
     world.poll();
     return item ? *item : nullptr;
@@ -106,7 +106,7 @@ TEST_F(KernelLineTest, AMessageIsReadJudgedAndAnswered) {
   EXPECT_FALSE((*got)->late);
   EXPECT_EQ(line->verdict(5, LLP_ACCEPT_ANSWER), LLP_ACKNOWLEDGED);
   EXPECT_TRUE(world.await(line->fate(5))->acknowledged);
-  const auto answer = line->send(bytes(reply(1)), Kind::answer, LLP_EXPECT_NONE);
+  const auto answer = line->answer(5, bytes(reply(1)));
   ASSERT_TRUE(answer);
   world.poll();
   ASSERT_THAT(kernel->written, SizeIs(1));
@@ -134,10 +134,80 @@ TEST_F(KernelLineTest, GoneTakesNoAnswer) {
   ASSERT_TRUE(world.await(line->read()));
   kernel->settled = LLP_SETTLED_GONE;
   EXPECT_EQ(line->verdict(5, LLP_ACCEPT_ANSWER), LLP_GONE);
-  const auto answer = line->send(bytes(reply(1)), Kind::answer, LLP_EXPECT_NONE);
+  const auto answer = line->answer(5, bytes(reply(1)));
   ASSERT_TRUE(answer);
   EXPECT_EQ(world.await((*answer)->sent())->outcome, LLP_OUT_NOT_SENT);
   EXPECT_THAT(kernel->written, testing::IsEmpty());
+}
+
+TEST_F(KernelLineTest, TheAnswerNamesItsQuestion) {
+  ASSERT_TRUE(start());
+  for (const std::uint32_t id : {5U, 6U}) {
+    message(id, request(static_cast<int>(id)));
+    ASSERT_TRUE(world.await(line->read()));
+    EXPECT_EQ(line->verdict(id, LLP_ACCEPT_ANSWER), LLP_ACKNOWLEDGED);
+  }
+  ASSERT_TRUE(line->answer(6, bytes(reply(6))));
+  ASSERT_TRUE(line->answer(5, bytes(reply(5))));
+  ASSERT_THAT(kernel->written, SizeIs(2));
+  EXPECT_EQ(kernel->written[0].answer, 6U);
+  EXPECT_EQ(kernel->written[1].answer, 5U);
+}
+
+// As EngineLine has it in answers_test.cpp.
+TEST_F(KernelLineTest, AnAnswerThatNobodyWaitsForIsNotSent) {
+  ASSERT_TRUE(start());
+  const auto stale = [this](line::MessageId id) {
+    const auto item = line->answer(id, bytes(reply(1)));
+    const auto sent = item ? world.await((*item)->sent()) : std::nullopt;
+    return sent && sent->cause == LLP_CAUSE_VERDICT_LATE && sent->outcome == LLP_OUT_NOT_SENT;
+  };
+  for (const std::uint32_t id : {5U, 6U, 7U, 8U}) {
+    message(id, request(static_cast<int>(id)));
+    ASSERT_TRUE(world.await(line->read()));
+    EXPECT_EQ(line->verdict(id, LLP_ACCEPT_ANSWER), LLP_ACKNOWLEDGED);
+  }
+  ASSERT_TRUE(line->answer(5, bytes(reply(5))));
+  EXPECT_TRUE(stale(5));  // has its answer
+  line->verdict(6, LLP_FORGET);
+  EXPECT_TRUE(stale(6));
+  kernel->note_all(LLP_RESULT_CANCELLED, 7, ETIMEDOUT, LLP_CANCELLED_ACCEPTED);
+  world.poll();
+  EXPECT_TRUE(stale(7));
+  EXPECT_TRUE(stale(9));  // was never asked
+  EXPECT_THAT(kernel->written, SizeIs(1));
+  kernel->stale = true;  // the line was down and up again, and nobody has told us yet
+  EXPECT_TRUE(stale(8));
+  EXPECT_THAT(kernel->written, SizeIs(1));
+}
+
+// The kernel counts anew; what was asked before is not what is asked now.
+TEST_F(KernelLineTest, AnAnswerToALineThatWasPluggedInAgainIsNotSent) {
+  ASSERT_TRUE(start());
+  message(5, request(1));
+  const auto old = world.await(line->read());
+  ASSERT_TRUE(old && *old);
+  EXPECT_EQ(line->verdict((*old)->id, LLP_ACCEPT_ANSWER), LLP_ACKNOWLEDGED);
+  kernel->go();
+  world.poll();
+  EXPECT_FALSE(line->connected());
+  kernel->gone = false;
+  kernel->info.flags = LLP_INFO_IDLE;
+  kernel->changed.notify();
+  world.poll();
+  message(5, request(2));
+  const auto question = world.await(line->read());
+  ASSERT_TRUE(question && *question);
+  EXPECT_NE((*question)->id, (*old)->id);
+  EXPECT_EQ(line->verdict((*question)->id, LLP_ACCEPT_ANSWER), LLP_ACKNOWLEDGED);
+  EXPECT_EQ(kernel->verdicts.back(), (RoleAndTag{5, LLP_VERDICT_ANSWER}));
+  const auto late = line->answer((*old)->id, bytes(reply(1)));
+  ASSERT_TRUE(late);
+  EXPECT_EQ(world.await((*late)->sent())->cause, LLP_CAUSE_VERDICT_LATE);
+  EXPECT_THAT(kernel->written, testing::IsEmpty());
+  ASSERT_TRUE(line->answer((*question)->id, bytes(reply(2))));
+  ASSERT_THAT(kernel->written, SizeIs(1));
+  EXPECT_EQ(kernel->written[0].answer, 5U);
 }
 
 TEST_F(KernelLineTest, ACancelledMessageThatNobodyTookIsForgotten) {
@@ -272,10 +342,10 @@ TEST_F(KernelLineTest, AFullQueueIsTriedAgain) {
 
 TEST_F(KernelLineTest, WhatTheProtocolCannotCarryIsRefused) {
   ASSERT_TRUE(start());
-  EXPECT_EQ(line->send({}, Kind::request, LLP_EXPECT_REPLY).error().code, Errc::invalid);
+  EXPECT_EQ(line->send({}, LLP_EXPECT_REPLY).error().code, Errc::invalid);
   EXPECT_EQ(line->send(bytes("A\x02"
                              "B"),
-                       Kind::request, LLP_EXPECT_REPLY)
+                       LLP_EXPECT_REPLY)
                 .error()
                 .code,
             Errc::malformed);

@@ -92,7 +92,7 @@ struct Station {
         continue;
       }
       if (s.line->verdict(message->id, LLP_ACCEPT_ANSWER) == LLP_GONE) continue;
-      auto sent = s.line->send(bytes(reply(n)), Kind::answer, LLP_EXPECT_NONE);
+      auto sent = s.line->answer(message->id, bytes(reply(n)));
       EXPECT_TRUE(sent || sent.error().code == Errc::cancelled);
     }
     s.read_ended = true;
@@ -139,7 +139,7 @@ class Pair {
   // Sends a request; its outcome comes by itself.
   std::shared_ptr<Outcome> ask(Station& s, std::string text, llp_expect expect = LLP_EXPECT_REPLY) {
     auto outcome = std::make_shared<Outcome>();
-    auto item = s.line->send(bytes(text), Kind::request, expect);
+    auto item = s.line->send(bytes(text), expect);
     if (!item) {
       outcome->over = true;
       outcome->reply = std::unexpected(item.error());

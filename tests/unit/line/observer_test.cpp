@@ -84,7 +84,7 @@ TEST(OnLookers, SeeTheMessagesOfTheKernelsLine) {
   kernel->message(kernel->receiver(), {7, "from the instrument", LLP_MSG_PENDING, 0});
   world.poll();
   ASSERT_EQ(seen->messages, std::vector<std::string>{"<from the instrument"});
-  ASSERT_TRUE(line->send(bytes("to it"), Kind::request, LLP_EXPECT_REPLY));
+  ASSERT_TRUE(line->send(bytes("to it"), LLP_EXPECT_REPLY));
   world.poll();
   ASSERT_EQ(seen->messages, (std::vector<std::string>{"<from the instrument", ">to it"}));
   for (const std::uint64_t at : seen->times) EXPECT_GT(at, 0U);

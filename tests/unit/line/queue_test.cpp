@@ -35,7 +35,7 @@ TEST_P(Queue, AnswersGoBeforeRequests) {
   const auto first = pair.ask(pair.a, request(2), LLP_EXPECT_NONE);
   pair.world.poll();
   const auto second = pair.ask(pair.a, request(3), LLP_EXPECT_NONE);
-  ASSERT_TRUE(pair.a.line->send(bytes(reply(1)), Kind::answer, LLP_EXPECT_NONE));
+  ASSERT_TRUE(pair.a.line->answer((*message)->id, bytes(reply(1))));
   pair.wire->unblock(0);
   pair.serve();
   ASSERT_TRUE(pair.world.run_until([&] { return question->over && first->over && second->over; }));
@@ -51,7 +51,7 @@ TEST_P(Queue, WithdrawnWhileItWaits) {
   pair.wire->block_writes[0] = true;
   const auto first = pair.ask(pair.a, request(1));
   pair.world.poll();
-  auto second = pair.a.line->send(bytes(request(2)), Kind::request, LLP_EXPECT_REPLY);
+  auto second = pair.a.line->send(bytes(request(2)), LLP_EXPECT_REPLY);
   ASSERT_TRUE(second);
   EXPECT_TRUE((*second)->can_withdraw());
   (*second)->abort();
@@ -76,7 +76,7 @@ TEST(QueueX328, WithdrawnBeforeTheBidIsGranted) {
   pair.start();
   pair.serve();
   pair.b.line->set_ready(false);
-  auto item = pair.a.line->send(bytes(request(1)), Kind::request, LLP_EXPECT_REPLY);
+  auto item = pair.a.line->send(bytes(request(1)), LLP_EXPECT_REPLY);
   ASSERT_TRUE(item);
   pair.world.run_for(kSecond / 2);
   EXPECT_TRUE((*item)->can_withdraw());
@@ -93,7 +93,7 @@ TEST(QueueX328, WithdrawnBeforeTheBidIsGranted) {
 TEST_P(Queue, AbortWhileWaitingForTheReply) {
   Pair pair(GetParam());
   pair.start();
-  auto item = pair.a.line->send(bytes(request(1)), Kind::request, LLP_EXPECT_REPLY);
+  auto item = pair.a.line->send(bytes(request(1)), LLP_EXPECT_REPLY);
   ASSERT_TRUE(item);
   const auto message = pair.world.await(pair.b.line->read());
   ASSERT_TRUE(message && *message);
@@ -127,7 +127,7 @@ TEST_P(Queue, WhatCannotBeSentIsSaidAtOnce) {
   Pair pair(GetParam());
   pair.start();
   const auto code = [&](std::string text) {
-    auto item = pair.a.line->send(bytes(text), Kind::request, LLP_EXPECT_REPLY);
+    auto item = pair.a.line->send(bytes(text), LLP_EXPECT_REPLY);
     return item ? Errc::system : item.error().code;
   };
   EXPECT_EQ(code(""), Errc::invalid);
