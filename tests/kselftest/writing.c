@@ -82,27 +82,33 @@ TEST_F(writing, interrupt_by_the_other_station_is_ecanceled) {
   EXPECT_EQ(-ECANCELED, call_end(&self->c));
 }
 
-// A station that does not answer. What the line waits is long enough for a test that is slow to answer.
+// A station that does not answer: there is nothing that the line could wait too shortly for.
+TEST_F(writing, bid_without_an_answer_is_etimedout) {
+  ASSERT_EQ(0, ioctl(self->line, LLP_IOC_DOWN));
+  ASSERT_EQ(0, line_set(self->line, "timer_b", "50ms"));
+  ASSERT_EQ(0, line_set(self->line, "timer_a", "100ms"));
+  ASSERT_EQ(0, line_set(self->line, "retries_n", "1"));
+  ASSERT_EQ(0, ioctl(self->line, LLP_IOC_UP));
+  ASSERT_TRUE(call_start(&self->c, self->line, "message"));
+  ASSERT_TRUE(x328_is_bid(self->wire) && x328_is_bid(self->wire));
+  EXPECT_EQ(-ETIMEDOUT, call_end(&self->c));
+  EXPECT_EQ(2, line_counter(self->line, "bids"));
+}
+
+// One that falls silent. What the line waits is long enough for a test that is slow to answer.
 FIXTURE(silence) {
   struct station s;
   struct call c;
 };
 
 FIXTURE_SETUP(silence) {
-  static line_params hasty = {{"timer_a", "2s"},  {"timer_b", "1s"},  {"b_margin", "1ms"},
-                              {"retries_n", "1"}, {"block_max", "7"}, {"blocking", "size"},
+  static line_params hasty = {{"timer_a", "1s"},  {"timer_b", "500ms"}, {"b_margin", "1ms"},
+                              {"retries_n", "1"}, {"block_max", "7"},   {"blocking", "size"},
                               {NULL, NULL}};
   ASSERT_TRUE(station_begin(&self->s, LLP_PROTOCOL_X328, hasty)) { TH_LOG("%s", strerror(errno)); }
 }
 
 FIXTURE_TEARDOWN(silence) { station_end(&self->s); }
-
-TEST_F(silence, bid_without_an_answer_is_etimedout) {
-  ASSERT_TRUE(call_start(&self->c, self->s.line, "message"));
-  ASSERT_TRUE(x328_is_bid(self->s.wire) && x328_is_bid(self->s.wire));
-  EXPECT_EQ(-ETIMEDOUT, call_end(&self->c));
-  EXPECT_EQ(2, line_counter(self->s.line, "bids"));
-}
 
 TEST_F(silence, block_without_an_answer_is_etimedout_while_more_follow) {
   ASSERT_TRUE(call_start(&self->c, self->s.line, "messagemore"));

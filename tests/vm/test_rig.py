@@ -122,6 +122,13 @@ def test_lists_of_a_kernel_take_the_place_of_the_others():
             assert check.read_list(path)
 
 
+def test_kernels_run_the_same_but_for_the_manual():
+    def programs(name):
+        return {(init, program.name) for init, path in check.lists(name).items() for program in check.read_list(path)}
+    assert programs("6.1") - programs("6.12") == {("systemd", "manual")}
+    assert programs("6.12") <= programs("6.1")
+
+
 def test_configuration_that_was_not_followed_is_told():
     assert sanitized.refused("CONFIG_A=y\nCONFIG_B=n\nCONFIG_C=5\n", "CONFIG_A=y\n# CONFIG_B is not set\nCONFIG_C=5\n") == []
     assert sanitized.refused("CONFIG_A=y\nCONFIG_B=n\n", "CONFIG_B=y\n") == ["CONFIG_A=y", "CONFIG_B=n"]
