@@ -41,7 +41,9 @@ Interrupted (SIGINT, SIGTERM), it prints what it completed.
 Exit status 1: a property was violated, or not all was explored. 2: usage.
 )";
 
-std::atomic<bool> interrupted = false;  // by a signal
+// By a signal.
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): a handler reaches nothing else
+std::atomic<bool> interrupted = false;
 
 struct Options {
   Profile profile = Profile::kCheck;

@@ -396,8 +396,7 @@ TEST(Decode, AnythingAtAll) {
   std::mt19937 random(7);  // NOLINT(cert-msc51-cpp): the same every time
   const std::string likely(
       "\x05\r\x10"
-      "01\x02\x03\x04\x15\x06\x0b\x1c\x17MSH|100005A",
-      25);
+      "01\x02\x03\x04\x15\x06\x0b\x1c\x17MSH|100005A");
   for (int run = 0; run < 300; run++) {
     const auto protocol = static_cast<llp_protocol>(random() % LLP_PROTO__N);
     Listener l(protocol);

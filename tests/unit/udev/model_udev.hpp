@@ -34,7 +34,7 @@ struct ModelMachine {
     }
     if (changed) changed(&gone);
   }
-  void lose_news() { changed(nullptr); }
+  void lose_news() const { changed(nullptr); }
 
   std::mutex mutex;
   std::vector<Port> ports;  // under the mutex

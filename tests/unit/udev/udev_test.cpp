@@ -286,7 +286,7 @@ class Plugged : public Finder {
     master = UniqueFd(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK));
     ASSERT_EQ(::grantpt(master.get()), 0);
     ASSERT_EQ(::unlockpt(master.get()), 0);
-    node = ::ptsname(master.get());
+    node = ::ptsname(master.get());  // NOLINT(concurrency-mt-unsafe): nobody else asks
     machine->plug({node, {{"ID_SERIAL_SHORT", "A1"}}});
   }
   void unplug() {

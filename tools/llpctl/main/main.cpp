@@ -63,6 +63,7 @@ int main(int argc, char** argv) {
   context.colour = terminal && !dumb && (colours == nullptr || *colours == '\0');
   context.terminal = terminal && !dumb;
   context.columns = terminal ? columns() : 80;
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): as above
   const char* charset = std::setlocale(LC_CTYPE, "") != nullptr ? ::nl_langinfo(CODESET) : "";
   context.unicode = std::string_view(charset) == "UTF-8";
   context.complain = say;

@@ -241,14 +241,10 @@ int run(Options& o, const std::string& command) {
   o.station.progress = !o.quiet && total > 20 && ::isatty(STDERR_FILENO) != 0;
   o.station.verbose = !o.quiet && total <= 20;
 
-  std::FILE* ladder = o.ladder ? stdout : nullptr;
-  FilePtr ladder_file;
-  if (!o.ladder_file.empty()) {
-    ladder_file = FilePtr(std::fopen(o.ladder_file.c_str(), "we"));
-    if (!ladder_file)
-      return complain(fail_errno("cannot write " + o.ladder_file).error().message, kCannotCreate);
-    ladder = ladder_file.get();
-  }
+  const FilePtr ladder_file(o.ladder_file.empty() ? nullptr : std::fopen(o.ladder_file.c_str(), "we"));
+  if (!o.ladder_file.empty() && !ladder_file)
+    return complain(fail_errno("cannot write " + o.ladder_file).error().message, kCannotCreate);
+  std::FILE* const ladder = ladder_file ? ladder_file.get() : o.ladder ? stdout : nullptr;
   if (!o.station.out.empty() && !std::filesystem::is_directory(o.station.out))
     return complain(fmt::format("--out: {} is no directory", o.station.out.string()), kNoInput);
   if (o.faults.any()) fmt::print(stderr, "seed: {}\n", o.faults.seed);
