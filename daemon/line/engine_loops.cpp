@@ -14,13 +14,20 @@ namespace llp::line {
 
 namespace {
 
-constexpr std::size_t kReadSize = 16384;
+// What is read at once: little, since of a thousand lines most are idle; much
+// after a read that was full, until one brings little again.
+constexpr std::size_t kReadLittle = 1024, kReadMuch = 16384;
 // Output is handed on in pieces of this size, so that a message can be stopped
 // between them; but without a wire in whole blocks up to the larger size, for
 // peers that take one read for one message.
 constexpr std::size_t kStaging = 4096, kWholeBlock = std::size_t{256} << 10;
 // After a write that failed, for the read to fail by itself (ns).
 constexpr std::uint64_t kReaderSeesIt = 100'000'000;
+
+std::size_t next_room(std::size_t room, std::size_t read) {
+  if (read == room) return kReadMuch;
+  return read < kReadLittle ? kReadLittle : room;
+}
 
 }  // namespace
 
@@ -85,8 +92,8 @@ void EngineCore::failed(Error error) {
 }
 
 asio::awaitable<Error> EngineCore::read_loop(Self self) {
-  std::vector<std::uint8_t> bytes(kReadSize);
-  std::vector<std::uint8_t> flags(kReadSize);
+  std::vector<std::uint8_t> bytes(kReadLittle);
+  std::vector<std::uint8_t> flags(kReadLittle);
   std::uint64_t overruns = 0;
   while (true) {
     while (self->hold_back()) co_await self->resume_.wait();
@@ -103,6 +110,10 @@ asio::awaitable<Error> EngineCore::read_loop(Self self) {
       self->options_.observer->octets(false, used, said);
     }
     co_await feed(self, used, got->flagged ? flags.data() : nullptr);
+    if (const std::size_t room = next_room(bytes.size(), got->size); room != bytes.size()) {
+      bytes = std::vector<std::uint8_t>(room);
+      flags = std::vector<std::uint8_t>(room);
+    }
   }
 }
 
@@ -123,12 +134,14 @@ asio::awaitable<void> EngineCore::feed(Self self, std::span<const std::uint8_t> 
 }
 
 asio::awaitable<void> EngineCore::write_loop(Self self) {
-  std::vector<std::uint8_t> staging(kStaging);
+  std::vector<std::uint8_t> staging;
   while (!self->closed_) {
     if (!self->up_ || self->write_failed_ || !self->shell_.tx_pending()) {
+      staging = std::vector<std::uint8_t>();  // a line that is idle holds nothing
       co_await self->writer_.wait();
       continue;
     }
+    if (staging.empty()) staging.resize(kStaging);
     std::size_t size = self->shell_.tx(staging);
     while (size == staging.size() && size < kWholeBlock && self->stream_->char_time().count() == 0) {
       staging.resize(2 * size);

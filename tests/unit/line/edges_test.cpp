@@ -93,6 +93,21 @@ TEST(CharTime, IsTakenFromTheStream) {
   EXPECT_EQ(pair.a.line->params().char_time, 1'042'000U);
 }
 
+TEST(Reading, HoldsLittleUntilMuchComes) {
+  Pair pair(kMllp2);
+  pair.start();
+  pair.serve();
+  pair.expect_works(1);
+  for (const std::size_t room : pair.wire->rooms[1]) EXPECT_EQ(room, 1024U);
+  const auto large = pair.ask(pair.a, request(3, 100'000));
+  ASSERT_TRUE(pair.world.run_until([&] { return large->over; }));
+  EXPECT_TRUE(large->reply);
+  EXPECT_EQ(pair.b.received.back(), request(3, 100'000));
+  EXPECT_EQ(std::ranges::max(pair.wire->rooms[1]), 16384U);
+  pair.expect_works(4);
+  EXPECT_EQ(pair.wire->rooms[1].back(), 1024U) << "it gives back what it does not need";
+}
+
 TEST(Writing, AFailureEndsTheConnectionEvenIfTheReaderSeesNothing) {
   Pair pair(kMllp2);
   pair.start();

@@ -50,6 +50,7 @@ class MemoryLine : public std::enable_shared_from_this<MemoryLine> {
   // ---- what happened ----
   std::array<std::string, 2> sent;                 // by each side, undamaged
   std::array<std::vector<std::size_t>, 2> writes;  // the bytes of each write
+  std::array<std::vector<std::size_t>, 2> rooms;   // what each read could have brought
   std::array<int, 2> opens{}, disconnects{};
   [[nodiscard]] std::size_t under_way(int from) const { return sides_[from].out.size(); }
 
@@ -161,6 +162,7 @@ class MemoryLine : public std::enable_shared_from_this<MemoryLine> {
   static asio::awaitable<Result<io::ReadResult>> read(Self self, int side, std::span<std::uint8_t> bytes,
                                                       std::span<std::uint8_t> flags) {
     const std::uint64_t session = self->sides_[side].session;
+    self->rooms[side].push_back(bytes.size());
     auto& in = self->sides_[1 - side].out;
     while (true) {
       if (self->lost(side, session)) co_return std::unexpected(self->ended(side));
