@@ -160,6 +160,16 @@ TEST_F(calls, line_goes_up_and_down) {
   EXPECT_TRUE(HEARS(self->s.wire, NAK));
 }
 
+TEST_F(calls, counters_count_since_the_line_was_attached) {
+  for (int i = 1; i <= 3; i++) {
+    ASSERT_TRUE(SAYS(self->s.wire, "lost"));
+    EXPECT_TRUE(EVENTUALLY(line_counter(self->line, "lost_bytes") == 4 * i));
+    ASSERT_EQ(0, ioctl(self->line, LLP_IOC_DOWN));
+    EXPECT_EQ(4 * i, line_counter(self->line, "lost_bytes"));
+    ASSERT_EQ(0, ioctl(self->line, LLP_IOC_UP));
+  }
+}
+
 TEST_F(calls, set_up_is_for_a_line_that_is_down) {
   EXPECT_EQ(EBUSY, file_set(self->line, LLP_IOC_SET_PROTOCOL, LLP_PROTOCOL_HLLP));
   EXPECT_EQ(EBUSY, line_set(self->line, "timer_a", "9s"));

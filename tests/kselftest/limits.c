@@ -117,6 +117,24 @@ TEST_F(limits, line_that_became_full_gains_time_and_takes_what_began) {
   EXPECT_TRUE(reads(self->line, "partrest"));
 }
 
+// ---- messages that are written
+
+static int wrote(int line, const char* text) { return write(line, text, strlen(text)) < 0 ? errno : 0; }
+
+TEST_F(limits, what_cannot_be_sent_takes_no_room) {
+  ASSERT_EQ(0, fcntl(self->line, F_SETFL, O_NONBLOCK));
+  ASSERT_EQ(0, line_options(self->line, LLP_OPTION_MAX_BYTES, 150));
+  char bad[61];
+  memset(bad, 0x02, 60);
+  bad[60] = 0;
+  for (int i = 0; i < 5; i++) {
+    ASSERT_EQ(EILSEQ, wrote(self->line, bad));
+  }
+  EXPECT_EQ(0, wrote(self->line, text_of(60)));
+  EXPECT_EQ(0, wrote(self->line, text_of(60)));
+  EXPECT_EQ(EAGAIN, wrote(self->line, text_of(60)));
+}
+
 // ---- the other protocols' words for it
 
 TEST(full_mllp_2_refuses_the_commit) {

@@ -283,6 +283,18 @@ TEST_F(roles, reply_whose_reader_goes_is_the_receivers) {
   EXPECT_TRUE(x328_accepted(self->wire));
 }
 
+TEST_F(roles, reply_whose_reader_goes_is_refused_without_a_receiver) {
+  ASSERT_EQ(0, file_set(self->line, LLP_IOC_EXPECT, LLP_EXPECT_REQUIRED));
+  ASSERT_TRUE(requests(&self->s, self->line));
+  ASSERT_TRUE(x328_offers(self->wire, REPLY));
+  ASSERT_TRUE(EVENTUALLY(waiting(self->line) == (int)strlen(REPLY)));
+  close(self->line);
+  self->s.line = -1;
+  EXPECT_TRUE(HEARS(self->wire, EOT));
+  EXPECT_EQ(0, line_info(self->other).messages);
+  EXPECT_EQ(0, line_info(self->other).bytes);
+}
+
 // ---- and when no reply comes
 
 FIXTURE(alone) { struct station s; };
