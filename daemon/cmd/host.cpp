@@ -94,6 +94,8 @@ int Host::run() {
   listen_for_signals();
   for (const auto& slot : slots_) spawn(*slot);
   context_.run();
+  if (slots_.empty()) all_tried();
+  if (slots_.empty() && !options_.reload) end(kOk);
   if (forced_) {
     signals_.cancel();
     deadline_.cancel();
@@ -130,7 +132,12 @@ void Host::ended(Slot& slot) {
     if (options_.changed) options_.changed(name);
   }
   if (--serving_ > 0) return;
-  end(status_);
+  if (ending_) return finish();
+  if (!options_.reload) end(status_);
+}
+
+// No line is left, and none will come.
+void Host::finish() {
   signals_.cancel();
   deadline_.cancel();
   let_go();
@@ -155,7 +162,7 @@ void Host::listen_for_signals() {
     if (ending_) return force(kSignal + number);
     log_.info("ending on signal {}", number);
     end(kOk);
-    listen_for_signals();
+    listen_for_signals();  // which end() takes back, if there is nothing to end
   });
 }
 
@@ -176,6 +183,7 @@ void Host::end(int status) {
     force(kSoftware);
   });
 }
+  if (serving_ == 0) finish();
 
 void Host::force(int status) {
   forced_ = true;
@@ -202,6 +210,10 @@ void Host::tried(Slot& slot) {
   if (--untried_ > 0) return;
   wake_if_applied();
   if (std::exchange(started_, true) || ending_ || !options_.started) return;
+  all_tried();
+}
+
+void Host::all_tried() {
   if (auto done = options_.started(); !done) {
     options_.start_failed(done.error());
     end(exit_status(done.error()));

@@ -40,8 +40,8 @@ struct HostOptions {
   std::function<std::expected<config::DaemonConfig, std::vector<Error>>()> reload;
   // A line that is not made from its configuration; for tests. May be empty.
   std::function<std::unique_ptr<line::Line>(const core::LineConfig&)> make_line;
-  // Every line was tried once, and unless on_failure is `retry` all run. An
-  // error ends everything.
+  // Every line was tried once, and unless on_failure is `retry` all run; or
+  // there is none. An error ends everything.
   std::function<Result<void>()> started;
   // A line runs. Each time it was started.
   std::function<void(const core::LineConfig&, core::LineService&)> running;
@@ -64,7 +64,8 @@ struct HostOptions {
 
 // One event loop in the calling thread. SIGTERM and SIGINT end the lines, each
 // within its stop_grace and what its protocol needs; a second one, or a line
-// that takes far longer, ends everything at once.
+// that takes far longer, ends everything at once. Without a line it ends, too,
+// unless a reload can bring one.
 class Host final : public control::LineHost {
  public:
   Host(std::vector<core::LineConfig> lines, HostOptions options, std::shared_ptr<WorkerPool> pool,
@@ -112,10 +113,12 @@ class Host final : public control::LineHost {
   void let_go();
   void notify(const Slot& slot) const;
   void set_state(Slot& slot, control::LineState state);
+  void finish();
   void tried(Slot& slot);
   void apply(config::DaemonConfig config);
   void stop_for_reload(Slot& slot);
   void stopped_for_reload(Slot& slot);
+  void all_tried();
   void wake_if_applied();
   void listen_for_signals();
   void end(int status);

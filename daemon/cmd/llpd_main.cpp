@@ -52,7 +52,18 @@ struct Unloaded {
 };
 using Loaded = std::expected<config::DaemonConfig, Unloaded>;
 
-Loaded load(const DaemonInvocation& invocation) {
+// A file that was named must have lines. Directories may have lost the last
+// one (llpctl unbind): a running daemon waits for the next.
+Loaded load(const DaemonInvocation& invocation, bool running) {
+  using config::NoLines;
+  const auto is_directory = [](const std::filesystem::path& path) {
+    std::error_code error;
+    return std::filesystem::is_directory(path, error);
+  };
+  const NoLines none =
+      std::ranges::all_of(invocation.config, is_directory) ? NoLines::accepted : NoLines::error;
+  // At the start, a directory without any file is rather the wrong one.
+  const NoLines no_files = running ? none : NoLines::error;
   std::vector<config::ConfigSource> sources;
   const auto add = [&sources](Result<std::vector<config::ConfigSource>> read) -> std::optional<Unloaded> {
     if (!read) {
@@ -63,21 +74,23 @@ Loaded load(const DaemonInvocation& invocation) {
     return std::nullopt;
   };
   std::optional<Unloaded> failed;
-  if (invocation.config.empty()) failed = add(config::read_default_config(config::kDefaultDirectory));
+  if (invocation.config.empty())
+    failed = add(config::read_default_config(config::kDefaultDirectory, no_files));
   for (const auto& path : invocation.config) {
-    if (!failed) failed = add(config::read_config(path));
+    if (!failed) failed = add(config::read_config(path, no_files));
   }
   if (failed) return std::unexpected(std::move(*failed));
-  auto parsed = config::parse_config(sources, invocation.scale);
+  auto parsed = config::parse_config(sources, invocation.scale, none);
   if (!parsed) return std::unexpected(Unloaded{std::move(parsed.error())});
   auto secured = load_tls(parsed->lines);
   if (!secured.errors.empty()) return std::unexpected(Unloaded{std::move(secured.errors)});
-  parsed->notices = std::move(secured.notices);
+  std::ranges::move(secured.notices, std::back_inserter(parsed->notices));
   return std::move(*parsed);
 }
 
 int check(const config::DaemonConfig& config) {
   std::string text;
+  for (const std::string& notice : config.notices) say(kDaemonName, notice);
   for (const core::LineConfig& line : config.lines) {
     text += fmt::format("{}: {} on {}", line.name, llp_protocol_name(line.protocol), io::describe(line.port));
     for (const auto& to : line.to) text += fmt::format(", to {}", illp::to_string(to));
@@ -115,7 +128,7 @@ using Reloaded = std::expected<config::DaemonConfig, std::vector<Error>>;
 // What a running daemon may be given: everything but what it holds.
 Reloaded reload(const DaemonInvocation& invocation, const std::filesystem::path& directory,
                 const config::DaemonConfig& first) {
-  auto read = load(invocation);
+  auto read = load(invocation, true);
   if (!read) return std::unexpected(std::move(read.error().errors));
   std::vector<Error> errors;
   const auto fixed = [&errors](const char* key) {
@@ -273,7 +286,7 @@ int llpd_main(int argc, const char* const* argv) {
     return exit_status(taken.error());
   }
   if (invocation->action != Action::run && invocation->action != Action::check) return inform(*invocation);
-  auto config = load(*invocation);
+  auto config = load(*invocation, false);
   if (!config) {
     for (const Error& error : config.error().errors) say(kDaemonName, error.message);
     return config.error().status;

@@ -37,6 +37,7 @@ std::optional<std::chrono::microseconds> watchdog_interval(const char* usec, con
 
 std::string status_text(const std::vector<control::LineInfo>& lines) {
   using control::Health;
+  if (lines.empty()) return "no line is configured";
   std::array<std::size_t, 3> counts{};
   std::string troubles;
   for (const Health wanted : {Health::bad, Health::waiting, Health::good}) {

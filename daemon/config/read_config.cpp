@@ -61,16 +61,17 @@ Result<std::vector<ConfigSource>> read_files(const std::vector<std::filesystem::
 
 }  // namespace
 
-Result<std::vector<ConfigSource>> read_config(const std::filesystem::path& path) {
+Result<std::vector<ConfigSource>> read_config(const std::filesystem::path& path, NoLines none) {
   std::error_code error;
   if (!std::filesystem::is_directory(path, error)) return read_files({path});
   auto files = files_in(path);
   if (!files) return std::unexpected(std::move(files.error()));
-  if (files->empty()) return fail(Errc::not_found, fmt::format("{}: has no file *.toml", path.native()));
+  if (files->empty() && none == NoLines::error)
+    return fail(Errc::not_found, fmt::format("{}: has no file *.toml", path.native()));
   return read_files(*files);
 }
 
-Result<std::vector<ConfigSource>> read_default_config(const std::filesystem::path& directory) {
+Result<std::vector<ConfigSource>> read_default_config(const std::filesystem::path& directory, NoLines none) {
   std::vector<std::filesystem::path> files;
   auto more = files_in(directory / "lines.d");
   if (more) {
@@ -81,8 +82,8 @@ Result<std::vector<ConfigSource>> read_default_config(const std::filesystem::pat
   // Lines that `llpctl bind` made need no other file; without them, its absence is an error.
   auto main = directory / "llpd.toml";
   std::error_code error;
-  if (files.empty() || std::filesystem::exists(main, error) || error)
-    files.insert(files.begin(), std::move(main));
+  const bool wanted = files.empty() && none == NoLines::error;
+  if (wanted || std::filesystem::exists(main, error) || error) files.insert(files.begin(), std::move(main));
   return read_files(files);
 }
 

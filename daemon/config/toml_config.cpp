@@ -31,11 +31,12 @@ bool is_shortcut(std::string_view key) { return std::ranges::find(kShortcuts, ke
 // Everything said in all files, and everything wrong with it.
 class Reader {
  public:
-  explicit Reader(std::optional<Scale> scale) : scale_(scale) {}
+  Reader(std::optional<Scale> scale, NoLines none) : scale_(scale), none_(none) {}
 
   void read(const ConfigSource& source) {
     file_ = source.file;
     files_.push_back(source.file);
+    if (source.text.find_first_not_of(" \t\r\n") == std::string::npos) blank_.push_back(source.file);
     toml::table root;
     try {
       root = toml::parse(source.text, source.file);
@@ -47,8 +48,7 @@ class Reader {
   }
 
   [[nodiscard]] std::expected<DaemonConfig, std::vector<Error>> finish() {
-    if (drafts_.empty() && errors_.empty())
-      error("", "no line is configured: a [line.NAME] table is missing");
+    if (drafts_.empty() && errors_.empty()) no_lines();
     for (LineDraft& draft : drafts_) {
       draft.scale = scale_.value_or(Scale{});
       auto config = resolve(draft);
@@ -74,6 +74,12 @@ class Reader {
   }
 
  private:
+  void no_lines() {
+    if (none_ == NoLines::error) return error("", "no line is configured: a [line.NAME] table is missing");
+    for (const std::string& file : blank_) error(file, "is empty; remove it, if no line is wanted");
+    config_.notices.emplace_back("no line is configured: waiting for one (llpctl bind, llpctl reload)");
+  }
+
   // In the order of the files and their lines, which tables do not keep.
   [[nodiscard]] std::vector<Error> sorted() {
     struct Place {
@@ -362,9 +368,11 @@ class Reader {
   }
 
   std::optional<Scale> scale_;
+  NoLines none_;
   std::optional<std::string> lock_dir_;
   std::string file_;                // being read
   std::vector<std::string> files_;  // all of them
+  std::vector<std::string> blank_;  // those without any text
   DaemonConfig config_;
   std::vector<LineDraft> drafts_;
   std::vector<Error> errors_;
@@ -390,8 +398,8 @@ std::vector<std::string> global_keys() {
 }
 
 std::expected<DaemonConfig, std::vector<Error>> parse_config(std::span<const ConfigSource> sources,
-                                                             std::optional<Scale> scale) {
-  Reader reader(scale);
+                                                             std::optional<Scale> scale, NoLines none) {
+  Reader reader(scale, none);
   for (const ConfigSource& source : sources) reader.read(source);
   return reader.finish();
 }

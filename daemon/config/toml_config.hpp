@@ -22,6 +22,10 @@ enum class OnFailure : std::uint8_t {
   exit,   // llpd ends
 };
 
+// What a configuration without a line is. A running daemon that is told so by
+// directories, which lines come to and go from as files, waits for the next one.
+enum class NoLines : std::uint8_t { error, accepted };
+
 struct DaemonConfig {
   std::filesystem::path runtime_dir;  // empty: the default
   std::filesystem::path state_dir;    // empty: the default
@@ -44,17 +48,21 @@ struct ConfigSource {
 
 // Reads all of them into one configuration, or returns every error that can be
 // seen: "FILE:LINE: KEY: what is wrong and what is allowed" (Errc::invalid).
-// `scale` overrides the files' time_scale.
+// `scale` overrides the files' time_scale. Where no line is accepted, it is a
+// notice, but for a file without any text: that is what a full disk leaves.
 [[nodiscard]] std::expected<DaemonConfig, std::vector<Error>> parse_config(
-    std::span<const ConfigSource> sources, std::optional<Scale> scale = {});
+    std::span<const ConfigSource> sources, std::optional<Scale> scale = {}, NoLines none = NoLines::error);
 
 // The text of a file, or of every *.toml in a directory, in the order of their
-// names. A file may have at most 1 MiB.
-[[nodiscard]] Result<std::vector<ConfigSource>> read_config(const std::filesystem::path& path);
+// names. A file may have at most 1 MiB. A directory without files is
+// Errc::not_found, unless no line is accepted.
+[[nodiscard]] Result<std::vector<ConfigSource>> read_config(const std::filesystem::path& path,
+                                                            NoLines none = NoLines::error);
 
 // What is read where no file is named: DIRECTORY/llpd.toml and
-// DIRECTORY/lines.d/*.toml; one of both is enough.
-[[nodiscard]] Result<std::vector<ConfigSource>> read_default_config(const std::filesystem::path& directory);
+// DIRECTORY/lines.d/*.toml; one of both is enough, or none if no line is accepted.
+[[nodiscard]] Result<std::vector<ConfigSource>> read_default_config(const std::filesystem::path& directory,
+                                                                    NoLines none = NoLines::error);
 inline constexpr const char* kDefaultDirectory = "/etc/llp";
 
 // A line's whole configuration as text: equal for lines that are served alike.

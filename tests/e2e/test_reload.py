@@ -119,6 +119,59 @@ def test_a_bad_file_changes_nothing(stage):
     lab.llpd.stop()
 
 
+def test_the_last_line_goes_and_another_comes(stage):
+    """As after `llpctl unbind` of the last one, which waits for its port, and `llpctl bind`."""
+    lab = Laboratory(stage, a=("mllp", "unix-listen"))
+    place = stage.path("etc")
+    place.mkdir()
+    lab.config = place / "a.toml"
+
+    def bind():
+        lab.write()
+        settings, line = lab.config.read_text().split("[line.a]")
+        (place / "llpd.toml").write_text(settings)
+        lab.config.write_text("[line.a]" + line)
+    bind()
+    waits = place / "waits.toml"
+    waits.write_text(f'[line.waits]\nport = "tty:{stage.path("unplugged")}"\nprotocol = "x328"\nto = "{lab.app.to}"\n')
+    lab.llpd = stage.llpd("--config", place)
+    lab.wait("a")
+    control = Control(stage)
+    lab.config.unlink()
+    assert control.ask("reload") == {"ok": True}
+    until(lambda: [line["name"] for line in control.ask("status")["lines"]] == ["waits"], "the other to remain")
+    # Lines went with their files; a file that lost its text is an accident.
+    waits.write_text("")
+    assert "is empty" in control.ask("reload")["errors"][0]
+    assert list(control.ask("health")["lines"]) == ["waits"]
+    waits.unlink()
+    lab.llpd.send(signal.SIGHUP)
+    lab.llpd.wait_for("waits: no longer served")
+    assert "no line is configured: waiting for one" in lab.llpd.log
+    assert control.ask("status")["lines"] == []
+    bind()
+    assert control.ask("reload") == {"ok": True}
+    lab.wait("a")
+    serve(lab, "a", lab.station("a"), "again")
+    lab.llpd.stop()
+
+
+def test_without_a_line_it_ends_when_told(stage):
+    """Settings alone, as after a restart; a directory without any file is rather the wrong one."""
+    place = stage.path("etc")
+    place.mkdir()
+    wrong = stage.llpd("--config", place, exit_status=None)
+    wrong.finish()
+    assert "has no file *.toml" in wrong.log
+    (place / "llpd.toml").write_text(f'runtime_dir = "{stage.run_dir}"\n')
+    stage.llpd("--check", "--config", place).finish()
+    llpd = stage.llpd("--config", place)
+    llpd.wait_for("no line is configured: waiting for one")
+    until(lambda: (stage.run_dir / "llpd.control").exists(), "the control socket", program=llpd)
+    assert Control(stage).ask("status")["lines"] == []
+    llpd.stop()
+
+
 def test_ports_change_hands(stage):
     """Two lines swap their addresses: each gets the other's when that was left."""
     lab = Laboratory(stage, a=("mllp", "unix-listen"), b=("mllp", "unix-listen")).start()

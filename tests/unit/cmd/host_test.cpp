@@ -166,6 +166,52 @@ TEST_F(HostTest, AMessageInHandOfAnUntouchedLineIsUndisturbed) {
   run({config_of("a")}, options(), script(*this));
 }
 
+TEST_F(HostTest, TheLastLineGoesAndAnotherComes) {
+  const auto script = [](HostTest& t) -> asio::awaitable<void> {
+    co_await t.until([&] { return t.started == 1; });
+    t.files = t.all({});
+    const auto gone = co_await t.reload();
+    EXPECT_TRUE(gone.empty());
+    co_await t.until([&] { return t.host->lines().empty(); });
+    EXPECT_EQ(t.changes.back(), "a") << "its going was told";
+    EXPECT_EQ(status_text(t.host->lines()), "no line is configured");
+    EXPECT_EQ(t.host->start_line("a").error().code, Errc::not_found);
+    t.files = t.all({t.config_of("a"), t.config_of("b")});
+    const auto come = co_await t.reload();
+    EXPECT_TRUE(come.empty());
+    EXPECT_EQ(t.names(), "a b ");
+    EXPECT_EQ(t.state("a"), LineState::running);
+    EXPECT_EQ(t.made_["a"], 2);
+  };
+  EXPECT_EQ(run({config_of("a")}, options(), script(*this)), 0);
+}
+
+TEST_F(HostTest, WithoutALineItWaitsForOne) {
+  bool ended = false;
+  HostOptions o = options();
+  o.ended = [&ended] { ended = true; };
+  const auto script = [](HostTest& t) -> asio::awaitable<void> {
+    co_await t.until([&] { return t.started == 1; });
+    t.files = t.all({t.config_of("a")});
+    const auto errors = co_await t.reload();
+    EXPECT_TRUE(errors.empty());
+    EXPECT_EQ(t.state("a"), LineState::running);
+    t.files = t.all({});
+    (void)co_await t.reload();
+    co_await t.until([&] { return t.host->lines().empty(); });
+  };
+  EXPECT_EQ(run({}, std::move(o), script(*this)), 0);
+  EXPECT_EQ(started, 1);
+  EXPECT_TRUE(ended) << "what holds the loop was told to let go";
+}
+
+TEST_F(HostTest, WithoutALineAndAReloadItEnds) {
+  HostOptions o = options();
+  o.reload = nullptr;
+  host.emplace(std::vector<LineConfig>{}, std::move(o), std::make_shared<WorkerPool>(1), Logger());
+  EXPECT_EQ(host->run(), 0);
+}
+
 TEST_F(HostTest, ABadConfigurationChangesNothing) {
   const auto script = [](HostTest& t) -> asio::awaitable<void> {
     co_await t.until([&] { return t.started == 1; });

@@ -300,6 +300,33 @@ TEST_F(ConfigFiles, TheDefaultIsOneFileAndADirectoryOfLines) {
   EXPECT_EQ(lines->at(0).text, "a");
 }
 
+TEST_F(ConfigFiles, DirectoriesMayLoseTheirLastFile) {
+  ASSERT_TRUE(read_config(dir_, NoLines::accepted));
+  EXPECT_TRUE(read_config(dir_, NoLines::accepted)->empty());
+  ASSERT_TRUE(read_default_config(dir_, NoLines::accepted));
+  EXPECT_TRUE(read_default_config(dir_, NoLines::accepted)->empty());
+  EXPECT_EQ(read_config(dir_ / "x", NoLines::accepted).error().code, Errc::not_found) << "a file is named";
+}
+
+TEST(Toml, NoLineWhereThatIsAccepted) {
+  const auto none = parse_config({}, {}, NoLines::accepted);
+  ASSERT_TRUE(none);
+  EXPECT_TRUE(none->lines.empty());
+  ASSERT_EQ(none->notices.size(), 1U);
+  EXPECT_EQ(none->notices[0], "no line is configured: waiting for one (llpctl bind, llpctl reload)");
+  const std::vector<ConfigSource> settings{{"llpd.toml", "on_failure = \"retry\"\n"}};
+  EXPECT_TRUE(parse_config(settings, {}, NoLines::accepted));
+  const std::vector<ConfigSource> comments{{"llpd.toml", "# lines are in lines.d\n"}};
+  EXPECT_TRUE(parse_config(comments, {}, NoLines::accepted));
+  // What a full disk leaves of a file is no wish that all lines end.
+  const std::vector<ConfigSource> cut{{"llpd.toml", " \n"}};
+  const auto refused = parse_config(cut, {}, NoLines::accepted);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error()[0].message, "llpd.toml: is empty; remove it, if no line is wanted");
+  const std::vector<ConfigSource> wrong{{"llpd.toml", "colour = 1\n"}};
+  EXPECT_EQ(parse_config(wrong, {}, NoLines::accepted).error().size(), 1U);
+}
+
 core::LineConfig only_line(const std::string& keys) {
   const auto config = parse("[line.a]\nport = \"tty:/dev/ttyS0\"\nto = \"5001\"\n" + keys);
   EXPECT_TRUE(config) << keys << ": " << (config ? "" : config.error()[0].message);
