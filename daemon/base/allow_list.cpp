@@ -83,6 +83,13 @@ HostAddress host_group(const HostAddress& address) noexcept {
   return group;
 }
 
+bool is_loopback(const HostAddress& address) noexcept {
+  if (address.v4) return address.bytes[kMapped.size()] == 127;
+  HostAddress one;
+  one.bytes.back() = 1;
+  return address == one;
+}
+
 Result<AllowList::Network> AllowList::parse_network(std::string_view text) {
   const std::size_t slash = text.find('/');
   const auto address = parse_address(std::string(text.substr(0, slash)));

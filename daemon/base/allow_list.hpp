@@ -29,6 +29,9 @@ struct HostAddress {
 // within which a host takes any address that it likes.
 [[nodiscard]] HostAddress host_group(const HostAddress& address) noexcept;
 
+// Of this machine: 127.0.0.0/8, or ::1.
+[[nodiscard]] bool is_loopback(const HostAddress& address) noexcept;
+
 class AllowList {
  public:
   // Networks and addresses, separated by commas: "192.0.2.0/24,2001:db8::/32,

@@ -212,6 +212,35 @@ void tls_options(std::vector<LineOption>& t) {
            [](LineConfig& config) -> std::string& { return config.tls.server_name; }));
 }
 
+// A number, or auto.
+LineOption per_address() {
+  constexpr std::uint64_t kMost = 10000;
+  LineOption option{
+      "max_per_address",
+      "auto|N",
+      fmt::format("auto, or 0 to {}", kMost),
+      "connections at dist at once from one address, or from one IPv6 network of 64 bits; 0: as "
+      "many as max_connections; auto: three quarters of these, and no bound for programs of "
+      "this machine, which share an address",
+      {},
+      {},
+      {}};
+  option.set = [](LineConfig& config, std::string_view text) -> Result<void> {
+    if (text == "auto") {
+      config.max_per_address.reset();
+      return {};
+    }
+    const auto value = parse_unsigned(text, 0, kMost);
+    if (!value) return std::unexpected(value.error());
+    config.max_per_address = static_cast<std::size_t>(*value);
+    return {};
+  };
+  option.get = [](const LineConfig& config) {
+    return config.max_per_address ? fmt::format("{}", *config.max_per_address) : std::string("auto");
+  };
+  return option;
+}
+
 // Who may call, and how much of it.
 void caller_options(std::vector<LineOption>& t) {
   t.push_back(allow(
@@ -226,9 +255,7 @@ void caller_options(std::vector<LineOption>& t) {
       "port_allow", "the same for the line alone",
       [](LineConfig& config, const AllowList& list) { config.stream.allow = list; },
       [](const LineConfig& config) -> const AllowList& { return config.stream.allow; }));
-  t.push_back(number("max_per_address", FIELD(max_per_address), 0, 10000,
-                     "connections at dist at once from one address, or from one IPv6 network of 64 bits; 0: "
-                     "as many as max_connections"));
+  t.push_back(per_address());
   t.push_back(size("max_request_bytes", FIELD(max_request_bytes), 1 << 10, kMemoryMax,
                    "bytes of all requests in hand at dist, together"));
   t.push_back(time("request_timeout", FIELD(request_timeout), milliseconds(1), hours(24), Scaled::yes,

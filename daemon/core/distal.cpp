@@ -42,7 +42,8 @@ asio::awaitable<Result<void>> Distal::listen(std::weak_ptr<Distal> self) {
   options.illp = c_.config.illp;
   options.illp.security = c_.config.tls.for_dist() ? c_.config.security : nullptr;
   options.max_connections = c_.config.max_connections;
-  options.max_per_address = c_.config.max_per_address;
+  options.max_per_address = c_.config.max_per_address.value_or(fair_share(c_.config.max_connections));
+  options.spare_loopback = !c_.config.max_per_address;
   options.max_total_bytes = c_.config.max_request_bytes;
   options.request_timeout = c_.config.request_timeout;
   options.allow = c_.config.dist_allow;

@@ -79,7 +79,8 @@ struct LineConfig {
   TlsConfig tls;
   std::shared_ptr<illp::Security> security;  // made of tls, for whoever of `to` and `dist` it says
   std::size_t max_connections = 16;          // at dist
-  std::size_t max_per_address = 0;           // of these; 0: no bound
+  // Of these, from one address; 0: no bound. Nothing: fair_share(), but loopback has none.
+  std::optional<std::size_t> max_per_address;
   std::size_t max_request_bytes = std::size_t{256} << 20;               // of requests in hand, together
   std::chrono::nanoseconds request_timeout = std::chrono::minutes(10);  // for a request to arrive as a whole
   AllowList dist_allow;                                                 // the line's own port: stream.allow
@@ -106,6 +107,12 @@ struct LineConfig {
 
 // One application of `to`, as deliveries found it.
 struct TargetStatus {
+// How many of so many places (at least 1) one address may have where nothing
+// was said: three quarters, so that one host that runs wild leaves some to others.
+[[nodiscard]] constexpr std::size_t fair_share(std::size_t places) noexcept {
+  return places < 2 ? 1 : places - (places + 3) / 4;
+}
+
   std::string address;
   bool present = false;              // the one that is called
   unsigned failures = 0;             // one after the other; 0: it answered last, or was never called

@@ -324,7 +324,9 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
                                                    std::move(peer), std::move(wire));
     const auto self = shared_from_this();
     std::optional<HostAddress> caller;
-    if (HostAddress host; host_address(address.storage, host)) caller = host_group(host);
+    if (HostAddress host; host_address(address.storage, host)) {
+      if (!options.spare_loopback || !is_loopback(host)) caller = host_group(host);
+    }
     if (!address_full(caller, connection->peer())) {
       if (active < options.max_connections) {
         start(serve(self, std::move(connection), std::make_shared<Place>(self, &Impl::active, caller)));

@@ -32,6 +32,8 @@ struct ServerOptions {
   // Of these, from one address (of IPv6: from one network of 64 bits); one more
   // is refused in the same way. 0: no bound. UNIX sockets have no addresses.
   std::size_t max_per_address = 0;
+  // That bound is not for loopback: programs of this machine share its address.
+  bool spare_loopback = false;
   // Whoever else calls is reset before anything is read.
   AllowList allow;
   // Bytes of all requests in hand, being collected or in work; one that does

@@ -133,6 +133,18 @@ TEST(AllowList, WhatIsWrong) {
   }
 }
 
+TEST(HostGroup, LoopbackIsThisMachine) {
+  const auto local = [](const char* text) {
+    HostAddress address;
+    EXPECT_TRUE(host_address(peer(text), address)) << text;
+    return is_loopback(address);
+  };
+  for (const char* text : {"127.0.0.1", "127.255.0.9", "::1", "::ffff:127.0.0.1"})
+    EXPECT_TRUE(local(text)) << text;
+  for (const char* text : {"192.0.2.127", "126.0.0.1", "::2", "::", "fe80::1", "7f00::1", "::ffff:192.0.2.1"})
+    EXPECT_FALSE(local(text)) << text;
+}
+
 TEST(HostGroup, AnIpv6HostHasItsWholeNetwork) {
   HostAddress a;
   HostAddress b;

@@ -34,6 +34,9 @@ TEST(LineOptions, EachSetsItsField) {
   EXPECT_EQ(with("check", "auto").illp.check, illp::Check::automatic);
   EXPECT_EQ(with("oob", "none").illp.oob, illp::Oob::none);
   EXPECT_EQ(with("max_connections", "7").max_connections, 7U);
+  EXPECT_EQ(with("max_per_address", "auto").max_per_address, std::nullopt);
+  EXPECT_EQ(with("max_per_address", "0").max_per_address, 0U);
+  EXPECT_EQ(with("max_per_address", "3").max_per_address, 3U);
   EXPECT_EQ(with("max_queue", "8").max_queue, 8U);
   EXPECT_EQ(with("queue_timeout", "9s").queue_timeout, 9s);
   EXPECT_EQ(with("dup_window", "11min").dup_window, 11min);

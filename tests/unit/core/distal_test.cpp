@@ -388,6 +388,34 @@ TEST_F(Distal, APortInUseIsToldLaterIfItIsServedLater) {
   EXPECT_EQ(failure->code, Errc::in_use);
 }
 
+TEST(FairShare, LeavesPlacesToOthers) {
+  const std::vector<std::pair<std::size_t, std::size_t>> shares{{1, 1}, {2, 1}, {3, 2},   {4, 3},
+                                                                {5, 3}, {8, 6}, {16, 12}, {10000, 7500}};
+  for (const auto& [places, share] : shares) EXPECT_EQ(fair_share(places), share) << places;
+}
+
+// All callers of this machine have one address: the default does not count them.
+TEST_F(Distal, WithoutABoundOfItsOwnLoopbackHasAllPlaces) {
+  config.max_connections = 4;
+  up();
+  std::vector<std::shared_ptr<Call>> calls;
+  for (int i = 0; i < 5; ++i) calls.push_back(call(kQuery));
+  ASSERT_TRUE(request());
+  ASSERT_TRUE(until([&] { return service->status().clients == 4; }));
+  EXPECT_EQ(service->counters().peers_refused, 0U);
+}
+
+TEST_F(Distal, ABoundThatIsSetCountsLoopbackToo) {
+  config.max_connections = 4;
+  config.max_per_address = 2;
+  up();
+  std::vector<std::shared_ptr<Call>> calls;
+  for (int i = 0; i < 4; ++i) calls.push_back(call(kQuery));
+  ASSERT_TRUE(request());
+  ASSERT_TRUE(until([&] { return service->counters().peers_refused == 2; }));
+  EXPECT_EQ(service->status().clients, 2U);
+}
+
 TEST_F(Distal, AFloodIsBounded) {
   config.max_connections = 4;
   up();

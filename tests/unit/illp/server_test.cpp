@@ -528,6 +528,19 @@ TEST(ServerCallers, OneAddressHasSoManyPlaces) {
   EXPECT_EQ(ask(server, "request").data, "re:request");
 }
 
+TEST(ServerCallers, LoopbackMayBeSpared) {
+  ServerOptions options = quick_server();
+  options.max_connections = 2;
+  options.max_per_address = 1;
+  options.spare_loopback = true;
+  options.illp.idle_timeout = kPatience;
+  TestServer server(Transport::tcp, options, echo("re:"));
+  const UniqueFd held = server.connect();
+  server.until([](const Server& s) { return s.active() == 1; });
+  EXPECT_EQ(ask(server, "request").data, "re:request");
+  EXPECT_EQ(server.counters().refused_address, 0u);
+}
+
 // A byte now and then never lets idle_timeout run out.
 TEST(ServerCallers, ARequestTakesSoLongAtMost) {
   ServerOptions options = quick_server();
