@@ -25,6 +25,7 @@ class Destination {
   Transcript run() {
     while (at_ < in_.size() && !t_.dropped) {
       silence(in_[at_].before);
+      if (t_.dropped) break;  // by the message that the silence ended
       one(in_[at_++]);
     }
     if (!t_.dropped) silence(at_end_);

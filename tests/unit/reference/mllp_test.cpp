@@ -124,6 +124,18 @@ void compare_seeds(std::uint64_t from, std::uint64_t to, std::uint32_t most_dama
   }
 }
 
+// The silence ends the message, and that the connection: what follows is read by nobody.
+TEST(ReferenceMllp, NothingIsReadAfterTheConnection) {
+  llp_params p = params();
+  p.on_fail = LLP_ON_FAIL_CLOSE;
+  Line line = line_of_hex("0B 4D 0D 1C 62");
+  line.characters.back().before = Silence::brief;
+  const Transcript plain = mllp::decode(line, p, {.refuse = true});
+  EXPECT_TRUE(plain.dropped);
+  EXPECT_EQ(plain.lost, "");
+  compare(line, p, {.refuse = true}, 1, "a byte after");
+}
+
 TEST(ReferenceMllp, WorkedExamples) {
   EXPECT_EQ(mllp::block(kM, params()), hex(llp::test::mllp::kMHex));
   // Release 1, a request and its response.
