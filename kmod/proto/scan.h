@@ -172,9 +172,17 @@ static inline bool llp_usual_marks(u8 b1, u8 b2)
 	clear_;									\
 })
 
+#define LLP_MAYBE_IN_GROUP(p, maybe)						\
+	(maybe(llp_load(p)) | maybe(llp_load((p) + 8)) |			\
+	 maybe(llp_load((p) + 16)) | maybe(llp_load((p) + 24)))
+
 #define LLP_CLEAR_GROUP(p, maybe)						\
-	(!((maybe(llp_load(p)) | maybe(llp_load((p) + 8)) |			\
-	    maybe(llp_load((p) + 16)) | maybe(llp_load((p) + 24))) & LLP_HIGHS))
+	(!(LLP_MAYBE_IN_GROUP(p, maybe) & LLP_HIGHS))
+
+/* Searches that do nothing else take two groups at a time. */
+#define LLP_CLEAR_PAIR(p, maybe)						\
+	(!((LLP_MAYBE_IN_GROUP(p, maybe) |					\
+	    LLP_MAYBE_IN_GROUP((p) + LLP_GROUP, maybe)) & LLP_HIGHS))
 
 /* Bytes before the first X3.28 special character. */
 static inline size_t llp_find_special(const u8 *p, size_t n)
@@ -182,6 +190,8 @@ static inline size_t llp_find_special(const u8 *p, size_t n)
 	size_t i = 0, end, groups = n & ~(size_t)(LLP_GROUP - 1);
 
 	while (i < n) {
+		while (i + 2 * LLP_GROUP <= groups && LLP_CLEAR_PAIR(p + i, llp_maybe_special))
+			i += 2 * LLP_GROUP;
 		while (i < groups && LLP_CLEAR_GROUP(p + i, llp_maybe_special))
 			i += LLP_GROUP;
 		for (end = llp_group_end(i, n); end - i >= 8; i += 8) {
@@ -281,6 +291,8 @@ static inline size_t llp_find_2(const u8 *p, size_t n, u8 b1, u8 b2)
 	size_t i = 0, end, groups = llp_usual_marks(b1, b2) ? n & ~(size_t)(LLP_GROUP - 1) : 0;
 
 	while (i < n) {
+		while (i + 2 * LLP_GROUP <= groups && LLP_CLEAR_PAIR(p + i, llp_maybe_mark))
+			i += 2 * LLP_GROUP;
 		while (i < groups && LLP_CLEAR_GROUP(p + i, llp_maybe_mark))
 			i += LLP_GROUP;
 		for (end = groups ? llp_group_end(i, n) : n; end - i >= 8; i += 8) {

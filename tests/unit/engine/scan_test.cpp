@@ -48,7 +48,7 @@ void every_place(F f) {
 template <class F>
 void every_place_in_calm_text(F f) {
   std::mt19937 rng(2);
-  for (const std::size_t size : {31U, 32U, 33U, 79U}) {
+  for (const std::size_t size : {31U, 32U, 33U, 79U, 111U}) {
     for (std::size_t at = 0; at < size; ++at) {
       for (unsigned value = 0; value < 256; ++value) {
         Bytes text(size);
