@@ -93,9 +93,9 @@ void Host::add(core::LineConfig config) {
 int Host::run() {
   listen_for_signals();
   for (const auto& slot : slots_) spawn(*slot);
-  context_.run();
   if (slots_.empty()) all_tried();
   if (slots_.empty() && !options_.reload) end(kOk);
+  context_.run();
   if (forced_) {
     signals_.cancel();
     deadline_.cancel();
@@ -161,8 +161,8 @@ void Host::listen_for_signals() {
     }
     if (ending_) return force(kSignal + number);
     log_.info("ending on signal {}", number);
-    end(kOk);
     listen_for_signals();  // which end() takes back, if there is nothing to end
+    end(kOk);
   });
 }
 
@@ -182,8 +182,8 @@ void Host::end(int status) {
     log_.error("a line does not end: cut off");
     force(kSoftware);
   });
-}
   if (serving_ == 0) finish();
+}
 
 void Host::force(int status) {
   forced_ = true;
@@ -209,11 +209,11 @@ void Host::tried(Slot& slot) {
   if (!std::exchange(slot.untried, false)) return;
   if (--untried_ > 0) return;
   wake_if_applied();
-  if (std::exchange(started_, true) || ending_ || !options_.started) return;
   all_tried();
 }
 
 void Host::all_tried() {
+  if (std::exchange(started_, true) || ending_ || !options_.started) return;
   if (auto done = options_.started(); !done) {
     options_.start_failed(done.error());
     end(exit_status(done.error()));

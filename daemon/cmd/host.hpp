@@ -110,15 +110,15 @@ class Host final : public control::LineHost {
   void share(core::LineConfig& config) const;
   void spawn(Slot& slot);
   void ended(Slot& slot);
+  void finish();
   void let_go();
   void notify(const Slot& slot) const;
   void set_state(Slot& slot, control::LineState state);
-  void finish();
   void tried(Slot& slot);
+  void all_tried();
   void apply(config::DaemonConfig config);
   void stop_for_reload(Slot& slot);
   void stopped_for_reload(Slot& slot);
-  void all_tried();
   void wake_if_applied();
   void listen_for_signals();
   void end(int status);

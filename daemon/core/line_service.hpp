@@ -105,14 +105,14 @@ struct LineConfig {
   io::StreamOptions stream;
 };
 
-// One application of `to`, as deliveries found it.
-struct TargetStatus {
 // How many of so many places (at least 1) one address may have where nothing
 // was said: three quarters, so that one host that runs wild leaves some to others.
 [[nodiscard]] constexpr std::size_t fair_share(std::size_t places) noexcept {
   return places < 2 ? 1 : places - (places + 3) / 4;
 }
 
+// One application of `to`, as deliveries found it.
+struct TargetStatus {
   std::string address;
   bool present = false;              // the one that is called
   unsigned failures = 0;             // one after the other; 0: it answered last, or was never called
