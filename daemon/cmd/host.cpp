@@ -81,6 +81,7 @@ void Host::share(core::LineConfig& config) const {
   config.journals = journals_;
   config.inherited = inherited_;
   config.audit = audit_;
+  config.on_message = options_.message;
 }
 
 void Host::add(core::LineConfig config) {
@@ -239,8 +240,14 @@ std::unique_ptr<core::LineService> Host::make_service(Slot& slot, const Logger& 
       if (options_.changed) options_.changed(name);
     });
   };
+  std::function<void(llp_cause)> cut;
+  if (options_.message) {
+    cut = [this, name = slot.config.name](llp_cause cause) {
+      options_.message({name, false, "cut", 0, 0, {}, llp_cause_name(cause)});
+    };
+  }
   service->set_observer(std::make_shared<WireObserver>(slot.config.name, std::move(changed), options_.passed,
-                                                       std::move(shown)));
+                                                       std::move(shown), std::move(cut)));
   service->on_failure([&slot](Error error) {
     slot.failure = std::move(error);
     slot.wake.cancel();

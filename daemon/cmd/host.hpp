@@ -51,6 +51,9 @@ struct HostOptions {
   // Something passed on a line's wire. Called from within the line, which it
   // must not call. May be empty.
   std::function<void(const control::WirePiece&)> passed;
+  // What became of a message; called from within its line, which it must not
+  // call. May be empty.
+  core::OnMessage message;
   // A change of the configuration begins to be applied; every line that it
   // concerns was stopped, or was tried.
   std::function<void()> reloading, reloaded;

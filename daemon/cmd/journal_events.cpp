@@ -10,6 +10,7 @@
 #include <memory>
 #include <utility>
 
+#include "base/log_limit.hpp"
 #include "cmd/log_sinks.hpp"
 #include "illp/net.hpp"
 #include "line/engine_api.hpp"
@@ -33,6 +34,57 @@ constexpr std::array kKinds{
                 LogLevel::notice, "the wire is there"},
     JournalKind{JournalEvent::wire_lost, "c3e19eb0a95a42ae8769830c55d25ac4", "wire-lost", LogLevel::warning,
                 "the wire has gone"},
+    JournalKind{JournalEvent::message_taken, "775083f8982947a9a9cd2bb7474f1259", "message-taken",
+                LogLevel::info, "from the instrument, taken"},
+    JournalKind{JournalEvent::message_failed, "87e08e2d4b164e31a1c198fda78ea135", "message-failed",
+                LogLevel::warning, "from the instrument, failed"},
+    JournalKind{JournalEvent::message_refused, "c5fdfec2d3d14866957a545b2da2bd83", "message-refused",
+                LogLevel::warning, "from the instrument, refused"},
+    JournalKind{JournalEvent::message_cut, "97b0e273dd0d4d368a6a30287ee9cb3c", "message-cut",
+                LogLevel::warning, "received of a message that was cut off"},
+    JournalKind{JournalEvent::message_repeated, "af5158ddce8f45488b47a09cd1b62bd7", "message-repeated",
+                LogLevel::warning, "from the instrument, perhaps delivered before"},
+    JournalKind{JournalEvent::message_kept, "9c7febb26cfe42f8aa869255488dd353", "message-kept",
+                LogLevel::error, "from the instrument or for it, kept for a person"},
+    JournalKind{JournalEvent::request_answered, "f37087112fcd4339b43efb4684d3d2f3", "request-answered",
+                LogLevel::info, "to the instrument, answered"},
+    JournalKind{JournalEvent::request_failed, "94258ca1e5924f3fa2940863a813f6b0", "request-failed",
+                LogLevel::warning, "to the instrument, failed"},
+    JournalKind{JournalEvent::request_refused, "1367967e52ad44b7ba6ca73222a3c432", "request-refused",
+                LogLevel::warning, "to the instrument, refused"},
+};
+
+struct OutcomeRow {
+  std::string_view outcome;
+  JournalEvent event;
+};
+constexpr std::array kMessageOutcomes{
+    OutcomeRow{"delivered", JournalEvent::message_taken},
+    OutcomeRow{"delivered-late", JournalEvent::message_taken},
+    OutcomeRow{"answered-again", JournalEvent::message_taken},
+    OutcomeRow{"stored", JournalEvent::message_taken},
+    OutcomeRow{"sent", JournalEvent::message_taken},
+    OutcomeRow{"failed", JournalEvent::message_failed},
+    OutcomeRow{"given-up", JournalEvent::message_failed},
+    OutcomeRow{"attempt-failed", JournalEvent::message_failed},
+    OutcomeRow{"reply-unsent", JournalEvent::message_failed},
+    OutcomeRow{"refused", JournalEvent::message_refused},
+    OutcomeRow{"cut", JournalEvent::message_cut},
+    OutcomeRow{"possible-duplicate", JournalEvent::message_repeated},
+    OutcomeRow{"duplicate-dropped", JournalEvent::message_repeated},
+    OutcomeRow{"dead-letter", JournalEvent::message_kept},
+    OutcomeRow{"late-reply", JournalEvent::message_kept},
+    OutcomeRow{"stray-acknowledgement", JournalEvent::message_kept},
+    OutcomeRow{"unclaimed-reply", JournalEvent::message_kept},
+    OutcomeRow{"late-answer", JournalEvent::message_kept},
+};
+constexpr std::array kRequestOutcomes{
+    OutcomeRow{"answered", JournalEvent::request_answered},
+    OutcomeRow{"failed", JournalEvent::request_failed},
+    OutcomeRow{"expired", JournalEvent::request_failed},
+    OutcomeRow{"client-gone", JournalEvent::request_failed},
+    OutcomeRow{"refused", JournalEvent::request_refused},
+    OutcomeRow{"cut", JournalEvent::message_cut},
 };
 
 }  // namespace
@@ -83,6 +135,29 @@ std::vector<JournalEvent> what_happened(const std::optional<LineMoment>& before,
   return events;
 }
 
+std::optional<JournalEvent> journal_event(const core::MessageEvent& event) {
+  const std::span<const OutcomeRow> rows =
+      event.to_instrument ? std::span<const OutcomeRow>(kRequestOutcomes) : kMessageOutcomes;
+  const auto row = std::ranges::find(rows, event.outcome, &OutcomeRow::outcome);
+  return row == rows.end() ? std::nullopt : std::optional(row->event);
+}
+
+bool Allowance::take(Clock::time_point now) noexcept {
+  if (grown_ && now > *grown_) {
+    const auto more = (now - *grown_) / interval_;
+    if (more >= most_ - left_) {
+      left_ = most_;
+      grown_.reset();
+    } else {
+      left_ += static_cast<unsigned>(more);
+      *grown_ += more * interval_;
+    }
+  }
+  if (left_ == 0) return false;
+  if (left_-- == most_) grown_ = now;
+  return true;
+}
+
 void JournalEvents::line_changed(std::string_view name) {
   const auto lines = host_.lines();
   const auto line =
@@ -90,6 +165,7 @@ void JournalEvents::line_changed(std::string_view name) {
   const auto known = known_.find(name);
   if (line == lines.end()) {
     if (known != known_.end()) known_.erase(known);
+    if (const auto quotas = quotas_.find(name); quotas != quotas_.end()) quotas_.erase(quotas);
     tell(JournalEvent::line_gone, name, nullptr, {});
     return;
   }
@@ -100,16 +176,45 @@ void JournalEvents::line_changed(std::string_view name) {
   known_.insert_or_assign(std::string(name), now);
 }
 
+JournalFields JournalEvents::entry(const JournalKind& kind, std::string message,
+                                   std::string_view line) const {
+  return {{"MESSAGE", std::move(message)},
+          {"MESSAGE_ID", std::string(kind.id)},
+          {"PRIORITY", std::to_string(syslog_priority(kind.level))},
+          {"SYSLOG_IDENTIFIER", program_},
+          {"LLP_EVENT", std::string(kind.name)},
+          {"LLP_LINE", std::string(line)}};
+}
+
+void JournalEvents::message(const core::MessageEvent& event, Clock::time_point now) {
+  const auto what = journal_event(event);
+  if (!what) return;
+  Quota& quota = quotas_[std::string(event.line)][*what];
+  if (!quota.allowance.take(now) || !all_.take(now)) {
+    ++quota.suppressed;
+    return;
+  }
+  const JournalKind& kind = kKinds.at(static_cast<std::size_t>(*what));
+  std::string text = fmt::format("{}: {} bytes {} ({})", event.line, event.size, kind.words, event.outcome);
+  if (!event.peer.empty()) text += fmt::format(", {}", event.peer);
+  if (!event.cause.empty()) text += fmt::format(": {}", event.cause);
+  const std::uint64_t suppressed = std::exchange(quota.suppressed, 0);
+  JournalFields fields = entry(kind, text + and_more(suppressed), event.line);
+  fields.emplace_back("LLP_DIRECTION", event.to_instrument ? "distal" : "proximal");
+  fields.emplace_back("LLP_OUTCOME", event.outcome);
+  fields.emplace_back("LLP_SIZE", std::to_string(event.size));
+  if (event.reply_size > 0) fields.emplace_back("LLP_REPLY_SIZE", std::to_string(event.reply_size));
+  if (!event.peer.empty()) fields.emplace_back("LLP_PEER", event.peer);
+  if (!event.cause.empty()) fields.emplace_back("LLP_CAUSE", event.cause);
+  if (suppressed > 0) fields.emplace_back("LLP_SUPPRESSED", std::to_string(suppressed));
+  send_(fields);
+}
+
 void JournalEvents::tell(JournalEvent event, std::string_view name, const control::LineInfo* line,
                          const std::string& cause) {
   const JournalKind& kind = kKinds.at(static_cast<std::size_t>(event));
-  JournalFields fields{
-      {"MESSAGE", fmt::format("{}: {}{}{}", name, kind.words, cause.empty() ? "" : ": ", cause)},
-      {"MESSAGE_ID", std::string(kind.id)},
-      {"PRIORITY", std::to_string(syslog_priority(kind.level))},
-      {"SYSLOG_IDENTIFIER", program_},
-      {"LLP_EVENT", std::string(kind.name)},
-      {"LLP_LINE", std::string(name)}};
+  JournalFields fields =
+      entry(kind, fmt::format("{}: {}{}{}", name, kind.words, cause.empty() ? "" : ": ", cause), name);
   if (line != nullptr) {
     fields.emplace_back("LLP_STATE", control::state_name(line->state));
     fields.emplace_back("LLP_PROTOCOL", llp_protocol_name(line->config->protocol));

@@ -226,6 +226,9 @@ int serve(const DaemonInvocation& invocation, config::DaemonConfig config,
     services->control.line_changed(name);
     if (services->journal) services->journal->line_changed(name);
   };
+  options.message = [&services](const core::MessageEvent& event) {
+    if (services != nullptr && services->journal) services->journal->message(event);
+  };
   std::weak_ptr<core::AuditLog> audit;
   options.reloading = [&services, &audit] {
     // Its file may have been moved away (logrotate), whatever the configuration is.

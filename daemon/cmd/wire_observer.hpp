@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Tells that a line's wire came or went and what passes on it, and hands
-// everything on to another.
+// Tells that a line's wire came or went, what passes on it and what was cut off
+// there, and hands everything on to another.
 #pragma once
 
 #include <chrono>
@@ -20,14 +20,19 @@ class WireObserver final : public line::Observer {
  public:
   using Passed = std::function<void(const control::WirePiece&)>;
 
-  // Both are called from within the line, which they must not call. `passed` and
-  // `inner` may be empty.
+  // All are called from within the line, which they must not call. `passed`,
+  // `inner` and `cut` may be empty.
   WireObserver(std::string name, std::function<void()> changed, Passed passed,
-               std::shared_ptr<line::Observer> inner)
+               std::shared_ptr<line::Observer> inner, std::function<void(llp_cause)> cut = {})
       : name_(std::move(name)),
         changed_(std::move(changed)),
         passed_(std::move(passed)),
-        inner_(std::move(inner)) {}
+        inner_(std::move(inner)),
+        cut_(std::move(cut)) {}
+  void cut(llp_cause cause) override {
+    if (inner_) inner_->cut(cause);
+    if (cut_) cut_(cause);
+  }
   void frame(const llp_event& event) override {
     if (inner_) inner_->frame(event);
   }
@@ -77,6 +82,7 @@ class WireObserver final : public line::Observer {
   std::function<void()> changed_;
   Passed passed_;
   std::shared_ptr<line::Observer> inner_;
+  std::function<void(llp_cause)> cut_;
 };
 
 }  // namespace llp::cmd

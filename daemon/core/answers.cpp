@@ -56,8 +56,9 @@ asio::awaitable<void> Proximal::write() {
       co_await answer_too_late(next.key, std::move(next.text));
     } else {
       ++c_.counters.proximal_failed;
-      c_.log.warning("reply of {} bytes from {} could not be written to the line: {}", size, next.peer,
-                     outgoing ? Context::words(sent) : outgoing.error().message);
+      const std::string why = outgoing ? Context::words(sent) : outgoing.error().message;
+      c_.tell({{}, false, "reply-unsent", next.key.length, size, next.peer, why});
+      c_.log.warning("reply of {} bytes from {} could not be written to the line: {}", size, next.peer, why);
     }
     writing_ = false;
     if (c_.transaction_over) c_.transaction_over();

@@ -104,13 +104,24 @@ struct Context {
     return config;
   }
 
+  // This happened to a message or a request, and it is no end that the audit
+  // log knows. The line is filled in here.
+  void tell(MessageEvent event) const {
+    if (!config.on_message) return;
+    event.line = config.name;
+    config.on_message(event);
+  }
   // A message from the instrument, or a request to it, has come to this.
   void audit_message(const MessageKey& key, std::string_view id, std::string_view outcome,
-                     std::size_t reply_size = 0, std::string_view peer = {}) const {
+                     std::size_t reply_size = 0, std::string_view peer = {},
+                     std::string_view cause = {}) const {
+    tell({{}, false, outcome, key.length, reply_size, peer, cause});
     if (config.audit) config.audit->record({config.name, false, key, id, outcome, reply_size, peer});
   }
-  void audit_request(const MessageKey& key, std::string_view id, std::string_view outcome,
-                     std::size_t reply_size, std::string_view peer) const {
+  // `key` is used if there is an audit log.
+  void audit_request(const MessageKey& key, std::string_view id, std::size_t size, std::string_view outcome,
+                     std::size_t reply_size, std::string_view peer, std::string_view cause = {}) const {
+    tell({{}, true, outcome, size, reply_size, peer, cause});
     if (config.audit) config.audit->record({config.name, true, key, id, outcome, reply_size, peer});
   }
   // MSH-10 if it is asked for.

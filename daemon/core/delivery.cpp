@@ -43,7 +43,7 @@ void Proximal::bound_background() {
 asio::awaitable<void> Proximal::handle(Inbound in) {
   if (in.fate->has_value()) {  // it waited behind another, and its sender gave up
     ++c_.counters.too_late;
-    c_.audit_message(in.key, in.id, "given-up");
+    c_.audit_message(in.key, in.id, "given-up", 0, {}, "it waited behind another");
     co_return;
   }
   const auto known = c_.duplicates.find(in.key, Clock::now());
@@ -196,7 +196,7 @@ void Proximal::failed(const Inbound& in, const Attempt& attempt) {
   const illp::Failure& failure = attempt.result().error();
   const bool late = failure.outcome == illp::Outcome::timed_out;
   ++c_.counters.proximal_failed;
-  c_.audit_message(in.key, in.id, "failed", 0, attempt.peer());
+  c_.audit_message(in.key, in.id, "failed", 0, attempt.peer(), failure.error.message);
   c_.log.warning("message of {} bytes from the instrument failed: {} ({})", in.key.length,
                  failure.error.message, illp::to_string(failure.outcome));
   if (attempt.handed_over()) c_.duplicates.failed(in.key, Clock::now());
@@ -212,9 +212,9 @@ void Proximal::failed(const Inbound& in, const Attempt& attempt) {
 void Proximal::too_late(Inbound& in, const DeliveryPtr& delivery, bool decide) {
   Attempt& attempt = *delivery->attempt;
   ++c_.counters.too_late;
-  c_.audit_message(in.key, in.id, "given-up", 0, attempt.peer());
-  c_.log.warning("message of {} bytes: {} while {} worked on it", in.key.length,
-                 decide ? "out of time" : llp_cause_name((*in.fate)->cause),
+  const char* why = decide ? "out of time" : llp_cause_name((*in.fate)->cause);
+  c_.audit_message(in.key, in.id, "given-up", 0, attempt.peer(), why);
+  c_.log.warning("message of {} bytes: {} while {} worked on it", in.key.length, why,
                  attempt.peer().empty() ? "the application" : attempt.peer());
   if (decide) c_.line->verdict(in.message.id, refusal(in.message, attempt.handed_over(), true));
   delivery->awaited = false;
@@ -229,7 +229,8 @@ void Proximal::ended_alone(const DeliveryPtr& delivery) {
   const auto now = Clock::now();
   if (!attempt.result()) {
     ++c_.counters.proximal_failed;
-    c_.audit_message(attempt.key(), delivery->id, "failed", 0, attempt.peer());
+    c_.audit_message(attempt.key(), delivery->id, "failed", 0, attempt.peer(),
+                     attempt.result().error().error.message);
     if (attempt.handed_over() && !delivery->answers) c_.duplicates.failed(attempt.key(), now);
     c_.log.warning("message of {} bytes{}: {} ({})", attempt.size(),
                    delivery->answers ? ", acknowledged when it was sent, has no reply" : " failed",

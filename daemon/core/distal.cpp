@@ -50,6 +50,11 @@ asio::awaitable<Result<void>> Distal::listen(std::weak_ptr<Distal> self) {
   options.on_refused = [self] {
     if (const auto distal = self.lock()) ++distal->c_.counters.peers_refused;
   };
+  options.on_unserved = [self](const std::string& peer, std::size_t size, const std::string& why, bool cut) {
+    if (const auto distal = self.lock()) {
+      distal->c_.tell({{}, true, cut ? "cut" : "refused", size, 0, peer, why});
+    }
+  };
   auto server = std::make_unique<illp::Server>(
       c_.executor, options,
       [self = std::move(self)](std::shared_ptr<illp::ServerTransaction> client) {
@@ -95,9 +100,9 @@ asio::awaitable<void> Distal::handle(std::shared_ptr<Distal> self,
     std::string why = c.stopping ? std::string("the line is shut down")
                                  : fmt::format("{} requests wait for the line already", self->queue_.size());
     c.log.warning("{}: request of {} bytes refused: {}", client->peer(), client->request().size(), why);
-    if (c.config.audit) {
-      c.audit_request(key_of(client->request()), c.audit_id(client->request()), "refused", 0, client->peer());
-    }
+    const auto text = client->request();
+    c.audit_request(c.config.audit ? key_of(text) : MessageKey{}, c.audit_id(text), text.size(), "refused", 0,
+                    client->peer(), why);
     co_await client->cancel(std::move(why));
     co_return;
   }
@@ -238,6 +243,8 @@ asio::awaitable<void> Distal::deliver(RequestPtr request, line::Message reply) {
       kept = stored.has_value();
       if (kept) c_.counters.dead_letters_dropped += *stored;
       if (kept) ++c_.counters.dead_letters;
+      if (kept)
+        c_.tell({{}, false, "unclaimed-reply", size, 0, request->client->peer(), "kept as a dead letter"});
     }
     const llp_settled settled = c_.line->verdict(reply.id, kept ? LLP_ACCEPT : LLP_REJECT);
     // What comes again is the same letter.
@@ -315,7 +322,8 @@ void Distal::no_reply(const RequestPtr& request, const Error& error, const line:
 
 void Distal::end_ok(const RequestPtr& request, std::size_t reply_size) {
   ++c_.counters.distal_ok;
-  c_.audit_request(request->key, request->id, "answered", reply_size, request->client->peer());
+  c_.audit_request(request->key, request->id, request->text.size(), "answered", reply_size,
+                   request->client->peer());
   c_.times.distal.add(Clock::now() - request->arrived);
   c_.log.info("{}: request of {} bytes, reply of {} bytes, {}", request->client->peer(), request->text.size(),
               reply_size, seconds(Clock::now() - request->arrived));
@@ -324,7 +332,8 @@ void Distal::end_ok(const RequestPtr& request, std::size_t reply_size) {
 
 void Distal::end_gone(const RequestPtr& request, const std::string& how) {
   ++c_.counters.distal_left;
-  c_.audit_request(request->key, request->id, "client-gone", 0, request->client->peer());
+  c_.audit_request(request->key, request->id, request->text.size(), "client-gone", 0, request->client->peer(),
+                   how);
   c_.log.notice("{}: the client went {}", request->client->peer(), how);
   over(request);
 }
@@ -336,7 +345,8 @@ void Distal::end_failed(const RequestPtr& request, std::string reason) {
 
 // The client may take its time to hear it: the line does not wait for that.
 void Distal::end_cancel(const RequestPtr& request, std::string reason, const char* outcome) {
-  c_.audit_request(request->key, request->id, outcome, 0, request->client->peer());
+  c_.audit_request(request->key, request->id, request->text.size(), outcome, 0, request->client->peer(),
+                   reason);
   c_.log.warning("{}: request of {} bytes failed: {}", request->client->peer(), request->text.size(), reason);
   over(request);
   c_.scope.spawn(cancel(request, std::move(reason)));

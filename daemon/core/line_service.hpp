@@ -21,6 +21,7 @@
 #include "base/result.hpp"
 #include "core/dead_letters.hpp"
 #include "core/line_counters.hpp"
+#include "core/message_event.hpp"
 #include "core/store_config.hpp"
 #include "core/tls_config.hpp"
 #include "illp/endpoint.hpp"
@@ -97,6 +98,7 @@ struct LineConfig {
   JournalConfig journal;
   std::shared_ptr<JournalSet> journals;              // of the program; nothing: the line's own
   std::shared_ptr<AuditLog> audit;                   // of the program; nothing: there is none
+  OnMessage on_message;                              // called from within the line; may be empty
   std::shared_ptr<const illp::Inherited> inherited;  // sockets for dist that listen already; may be empty
   std::chrono::nanoseconds retry_min = std::chrono::milliseconds(500);  // a target that failed rests so long,
   std::chrono::nanoseconds retry_max = std::chrono::seconds(30);  // doubled with each failure up to this

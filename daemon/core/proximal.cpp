@@ -94,7 +94,7 @@ asio::awaitable<void> Proximal::bury(line::Message message) {
 
 void Proximal::refuse(const line::Message& message, const char* why) {
   ++c_.counters.proximal_refused;
-  if (c_.config.audit) c_.audit_message(key_of(message.text), c_.audit_id(message.text), "refused");
+  c_.audit_message(key_of(message.text), c_.audit_id(message.text), "refused", 0, {}, why);
   c_.log.warning("message of {} bytes from the instrument refused: {}", message.text.size(), why);
   c_.line->verdict(message.id, LLP_REJECT);
 }

@@ -43,6 +43,7 @@ void Proximal::end_journal(const Attempt& attempt, const std::optional<store::At
 
 void Proximal::note_duplicate(std::size_t size, const char* what) {
   ++c_.counters.possible_duplicates;
+  c_.tell({{}, false, "possible-duplicate", size, 0, {}, what});
   c_.log.warning("message of {} bytes is a possible duplicate of one before: {}", size, what);
 }
 

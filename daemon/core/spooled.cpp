@@ -98,7 +98,7 @@ asio::awaitable<void> Proximal::acknowledge_stored(Inbound in, store::MessageNum
 
 void Proximal::could_not_store(const Inbound& in, const Error& error) {
   ++c_.counters.store_refused;
-  c_.audit_message(in.key, in.id, "refused");
+  c_.audit_message(in.key, in.id, "refused", 0, {}, "it cannot be stored: " + error.message);
   ++c_.counters.proximal_failed;
   c_.log.error("message of {} bytes from the instrument refused: it cannot be stored: {}", in.key.length,
                error.message);

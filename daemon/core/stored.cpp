@@ -132,6 +132,7 @@ asio::awaitable<void> Proximal::stored_failed(store::Letter letter, const Attemp
     co_return;
   }
   ++letter.attempts;
+  c_.tell({{}, false, "attempt-failed", letter.key.length, 0, attempt.peer(), failure.error.message});
   c_.log.warning("message {} in the spool, {} bytes: attempt {} failed: {} ({})", letter.id,
                  letter.key.length, letter.attempts, failure.error.message, illp::to_string(failure.outcome));
   const auto marked = co_await c_.spool->mark(letter.id, letter.possible_duplicate, letter.attempts);
@@ -157,7 +158,7 @@ asio::awaitable<void> Proximal::bury_stored(store::Letter letter, std::string re
   }
   stored_at_.erase(letter.id);
   ++c_.counters.stored_dead;
-  c_.audit_message(letter.key, stored_id_, "dead-letter");
+  c_.audit_message(letter.key, stored_id_, "dead-letter", 0, {}, reason);
   ++c_.counters.dead_letters;
   unacknowledged_.erase(letter.key);
   c_.log.error("message {} in the spool, {} bytes, is a dead letter: {}", letter.id, letter.key.length,
@@ -186,6 +187,8 @@ void Proximal::rest_after_failure() {
 // On the disk where there is one, else in memory.
 asio::awaitable<void> Proximal::keep_letter(DeadLetter::Kind kind, Bytes text) {
   ++c_.counters.dead_letters;
+  constexpr std::array words{"late-reply", "stray-acknowledgement", "unclaimed-reply", "late-answer"};
+  c_.tell({{}, false, words.at(static_cast<std::size_t>(kind)), text.size(), 0, {}, "kept as a dead letter"});
   if (c_.spool) {
     constexpr std::array kinds{store::LetterKind::late_reply, store::LetterKind::stray_acknowledgement,
                                store::LetterKind::unclaimed_reply, store::LetterKind::late_answer};

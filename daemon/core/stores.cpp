@@ -133,6 +133,7 @@ asio::awaitable<void> mark_doubtful(Context& c, const Known& known) {
     first = false;
     if (!doubtful || letter.possible_duplicate) continue;
     ++c.counters.possible_duplicates;
+    c.tell({{}, false, "possible-duplicate", letter.key.length, 0, {}, "its delivery was cut off"});
     c.log.warning("message {} in the spool, {} bytes, is a possible duplicate: its delivery was cut off",
                   letter.id, letter.key.length);
     const auto marked = co_await c.spool->mark(letter.id, true, letter.attempts);

@@ -237,6 +237,11 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
                                      std::shared_ptr<Place> place) {
     Bytes request;
     const Collected collected = co_await collect(impl, *connection, *place, request);
+    const bool cut = collected.end == Collected::End::drop;
+    if ((cut && !request.empty()) || collected.end == Collected::End::refuse) {
+      if (impl->options.on_unserved)
+        impl->options.on_unserved(connection->peer(), request.size(), collected.reason, cut);
+    }
     switch (collected.end) {
       case Collected::End::whole: co_await work(impl, std::move(*connection), std::move(request)); break;
       case Collected::End::empty:

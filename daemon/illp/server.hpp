@@ -49,6 +49,10 @@ struct ServerOptions {
   // A connection was refused: its address is not allowed, there are too many of
   // it, or it could not be secured.
   std::function<void()> on_refused;
+  // Something of a request came, `size` bytes of it, and it never gets to the
+  // handler: it was cut off, or it is too long, too slow or not whole.
+  std::function<void(const std::string& peer, std::size_t size, const std::string& why, bool cut)>
+      on_unserved;
 };
 
 // A request in hand and the way to answer it. Made by Server. The end is

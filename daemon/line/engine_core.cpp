@@ -201,6 +201,7 @@ void EngineCore::engine_event(const llp_event& event) noexcept {
       break;
     case LLP_EV_CANCEL:
       if (arriving_ == event.id) arriving_ = 0;
+      if (observer && !received_.knows(event.id)) observer->cut(cause);
       received_.cancelled(event.id, cause, (event.flags & LLP_CANCEL_ACCEPTED) != 0);
       serving_.erase(event.id);
       questions_.erase(event.id);

@@ -198,6 +198,7 @@ void KernelCore::notice(const llp_ioc_result& result) {
     case LLP_RESULT_CANCELLED: {
       const MessageId id = our(result.id);
       if (arriving_ == id) arriving_ = 0;
+      if (options_.observer && !received_.knows(id)) options_.observer->cut(cause_of_errno(result.error));
       received_.cancelled(id, cause_of_errno(result.error), (result.flags & LLP_CANCELLED_ACCEPTED) != 0);
       questions_.erase(id);
       if (const auto reply = replies_.find(id); reply != replies_.end()) {

@@ -81,8 +81,11 @@ class Observer {
   virtual void frame(const llp_event& event) = 0;  // LLP_EV_FRAME
   virtual void timer(const char* name) = 0;        // ran out
   virtual void state(const char* name) = 0;
-  virtual void lost(std::size_t bytes) = 0;                       // bytes outside frames
-  virtual void lost_bytes(std::span<const std::uint8_t>) {}       // the same bytes, for who shows them
+  virtual void lost(std::size_t bytes) = 0;                  // bytes outside frames
+  virtual void lost_bytes(std::span<const std::uint8_t>) {}  // the same bytes, for who shows them
+  // A message that began to arrive will not be completed: its sender stopped or
+  // took it back, or it was damaged at every try, or too long.
+  virtual void cut(llp_cause /*cause*/) {}
   virtual void connection(bool up, const std::string& what) = 0;  // line came, line went
   virtual void raw(bool out, std::span<const std::uint8_t> bytes) = 0;
   // As raw(), with what the line says of each byte received (io::LineFlag);

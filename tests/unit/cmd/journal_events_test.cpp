@@ -108,6 +108,110 @@ TEST(JournalEvents, EntriesAndTheirFields) {
   EXPECT_EQ(sent[1].size(), 6U);
 }
 
+core::MessageEvent message(std::string_view outcome, bool to_instrument = false) {
+  return {"chem", to_instrument, outcome, 300, 0, {}, {}};
+}
+
+TEST(JournalEvents, WhatBecomesOfMessages) {
+  OneLine host;
+  std::vector<JournalFields> sent;
+  JournalEvents events(host, "llpd", [&](const JournalFields& fields) { sent.push_back(fields); });
+  events.message({"chem", true, "failed", 300, 0, "127.0.0.1:6002", "no answer from the other station"});
+  events.message({"chem", false, "delivered", 300, 100, "127.0.0.1:5001", {}});
+  ASSERT_EQ(sent.size(), 2U);
+  const JournalKind& kind = journal_kinds()[static_cast<std::size_t>(JournalEvent::request_failed)];
+  using Field = std::pair<std::string, std::string>;
+  EXPECT_THAT(
+      sent[0],
+      ElementsAre(Field("MESSAGE",
+                        "chem: 300 bytes to the instrument, failed (failed), 127.0.0.1:6002: no answer from "
+                        "the other station"),
+                  Field("MESSAGE_ID", std::string(kind.id)), Field("PRIORITY", "4"),
+                  Field("SYSLOG_IDENTIFIER", "llpd"), Field("LLP_EVENT", "request-failed"),
+                  Field("LLP_LINE", "chem"), Field("LLP_DIRECTION", "distal"), Field("LLP_OUTCOME", "failed"),
+                  Field("LLP_SIZE", "300"), Field("LLP_PEER", "127.0.0.1:6002"),
+                  Field("LLP_CAUSE", "no answer from the other station")));
+  EXPECT_THAT(sent[1], ::testing::IsSupersetOf({Field("LLP_EVENT", "message-taken"),
+                                                Field("LLP_DIRECTION", "proximal"),
+                                                Field("LLP_REPLY_SIZE", "100"), Field("PRIORITY", "6")}));
+}
+
+TEST(JournalEvents, EachOutcomeHasItsKind) {
+  using E = JournalEvent;
+  for (const auto& [outcome, event] :
+       std::vector<std::pair<std::string, E>>{{"delivered", E::message_taken},
+                                              {"delivered-late", E::message_taken},
+                                              {"answered-again", E::message_taken},
+                                              {"stored", E::message_taken},
+                                              {"sent", E::message_taken},
+                                              {"failed", E::message_failed},
+                                              {"given-up", E::message_failed},
+                                              {"attempt-failed", E::message_failed},
+                                              {"reply-unsent", E::message_failed},
+                                              {"refused", E::message_refused},
+                                              {"cut", E::message_cut},
+                                              {"possible-duplicate", E::message_repeated},
+                                              {"dead-letter", E::message_kept},
+                                              {"duplicate-dropped", E::message_repeated},
+                                              {"late-reply", E::message_kept},
+                                              {"stray-acknowledgement", E::message_kept},
+                                              {"late-answer", E::message_kept},
+                                              {"unclaimed-reply", E::message_kept}}) {
+    EXPECT_EQ(journal_event(message(outcome)), event) << outcome;
+  }
+  for (const auto& [outcome, event] :
+       std::vector<std::pair<std::string, E>>{{"answered", E::request_answered},
+                                              {"failed", E::request_failed},
+                                              {"expired", E::request_failed},
+                                              {"client-gone", E::request_failed},
+                                              {"refused", E::request_refused},
+                                              {"cut", E::message_cut}}) {
+    EXPECT_EQ(journal_event(message(outcome, true)), event) << outcome;
+  }
+  EXPECT_EQ(journal_event(message("answered")), std::nullopt);
+}
+
+TEST(JournalEvents, AFloodDoesNotFillTheJournal) {
+  OneLine host;
+  std::vector<JournalFields> sent;
+  JournalEvents events(host, "llpd", [&](const JournalFields& fields) { sent.push_back(fields); });
+  const auto begin = JournalEvents::Clock::time_point(std::chrono::hours(1));
+  for (int i = 0; i < 10000; ++i) events.message(message("refused"), begin + std::chrono::microseconds(i));
+  EXPECT_EQ(sent.size(), 20U);
+  // Others are still heard.
+  events.message(message("failed"), begin + std::chrono::milliseconds(20));
+  EXPECT_EQ(sent.size(), 21U);
+  events.message(message("refused"), begin + std::chrono::milliseconds(2999));
+  EXPECT_EQ(sent.size(), 21U);
+  events.message(message("refused"), begin + std::chrono::seconds(3));
+  ASSERT_EQ(sent.size(), 22U);
+  EXPECT_EQ(sent.back().back(), (std::pair<std::string, std::string>("LLP_SUPPRESSED", "9981")));
+  EXPECT_THAT(sent.back().front().second, ::testing::HasSubstr("and 9981 more since this was last said"));
+  events.message(message("refused"), begin + std::chrono::seconds(6));
+  ASSERT_EQ(sent.size(), 23U);
+  EXPECT_NE(sent.back().back().first, "LLP_SUPPRESSED");
+  // After a pause it may all come again; for a day of flood there is one each three seconds.
+  for (int i = 0; i < 30; ++i) events.message(message("refused"), begin + std::chrono::hours(1));
+  EXPECT_EQ(sent.size(), 43U);
+}
+
+TEST(JournalEvents, ManyLinesTogetherHaveABoundToo) {
+  OneLine host;
+  std::size_t sent = 0;
+  JournalEvents events(host, "llpd", [&](const JournalFields&) { ++sent; });
+  const auto begin = JournalEvents::Clock::time_point(std::chrono::hours(1));
+  for (int i = 0; i < 1000; ++i) {
+    const std::string line = "line" + std::to_string(i);
+    events.message({line, false, "failed", 300, 0, {}, {}}, begin);
+  }
+  EXPECT_EQ(sent, 100U);
+  for (int i = 0; i < 1000; ++i) {
+    const std::string line = "line" + std::to_string(i);
+    events.message({line, false, "failed", 300, 0, {}, {}}, begin + std::chrono::seconds(1));
+  }
+  EXPECT_EQ(sent, 110U);
+}
+
 TEST(JournalEvents, TheJournalsProtocol) {
   EXPECT_EQ(journal_datagram({{"A", "1"}, {"B", ""}}), "A=1\nB=\n");
   EXPECT_EQ(journal_datagram({{"A", "x\nB=2"}}), std::string("A\n\x05\0\0\0\0\0\0\0x\nB=2\n", 16))
@@ -150,7 +254,8 @@ TEST(JournalEvents, EachKindHasItsEntryInTheCatalogue) {
   // Only fields that every entry of its kind has, or that stay as they are.
   const std::regex field("@([A-Z_]+)@");
   for (std::sregex_iterator it(catalogue.begin(), catalogue.end(), field), end; it != end; ++it) {
-    const std::set<std::string> all{"LLP_LINE", "LLP_PROTOCOL", "LLP_PORT", "LLP_CAUSE"};
+    const std::set<std::string> all{"LLP_LINE",    "LLP_PROTOCOL", "LLP_PORT", "LLP_CAUSE",
+                                    "LLP_OUTCOME", "LLP_SIZE",     "LLP_PEER", "LLP_DIRECTION"};
     EXPECT_TRUE(all.contains((*it)[1])) << (*it)[1];
   }
 }

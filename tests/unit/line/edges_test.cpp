@@ -143,6 +143,7 @@ class Recorder : public line::Observer {
   void timer(const char* name) override { timers.emplace_back(name); }
   void state(const char* name) override { states.emplace_back(name); }
   void lost(std::size_t bytes) override { lost_bytes += bytes; }
+  void cut(llp_cause cause) override { cuts.push_back(cause); }
   void connection(bool up, const std::string& what) override {
     connections.push_back((up ? "+" : "-") + what);
   }
@@ -150,6 +151,7 @@ class Recorder : public line::Observer {
     bytes_seen[out ? 1 : 0].append(b.begin(), b.end());
   }
   std::vector<std::string> frames, timers, states, connections;
+  std::vector<llp_cause> cuts;
   std::size_t lost_bytes = 0;
   std::array<std::string, 2> bytes_seen;
 };
@@ -184,6 +186,25 @@ TEST(Observer, SeesEverything) {
   peer->disconnect();
   ASSERT_TRUE(world.run_until([&] { return seen->connections.size() >= 2; }));
   EXPECT_EQ(seen->connections[1][0], '-');
+}
+
+TEST(Observer, IsToldWhatWasCut) {
+  auto seen = std::make_shared<Recorder>();
+  line::EngineLineOptions options;
+  options.observer = seen;
+  Pair pair(kX328, options);
+  pair.wire->char_time = std::chrono::milliseconds(1);
+  pair.start();
+  const auto outcome = pair.ask(pair.a, request(1, 2000), LLP_EXPECT_NONE);
+  const auto begun = pair.world.await(pair.b.line->begin());
+  ASSERT_TRUE(begun && *begun);
+  EXPECT_TRUE(seen->cuts.empty());
+  pair.b.line->abort_receive();
+  ASSERT_TRUE(pair.world.run_until([&] { return outcome->over; }));
+  EXPECT_EQ(seen->cuts.size(), 1U);
+  pair.serve();
+  pair.expect_works(2);
+  EXPECT_EQ(seen->cuts.size(), 1U) << "what came whole was not";
 }
 
 // shows: x328/6/2

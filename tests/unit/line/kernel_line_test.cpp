@@ -17,11 +17,24 @@ using testing::SizeIs;
 
 using RoleAndTag = std::pair<std::uint32_t, std::uint32_t>;
 
+// Sees what was cut off only.
+struct Cuts : line::Observer {
+  void frame(const llp_event&) override {}
+  void timer(const char*) override {}
+  void state(const char*) override {}
+  void lost(std::size_t) override {}
+  void connection(bool, const std::string&) override {}
+  void raw(bool, std::span<const std::uint8_t>) override {}
+  void cut(llp_cause cause) override { causes.push_back(cause); }
+  std::vector<llp_cause> causes;
+};
+
 class KernelLineTest : public testing::Test {
  protected:
   World world;
   std::shared_ptr<FakeKernel> kernel = std::make_shared<FakeKernel>(world.io.get_executor());
   std::unique_ptr<line::Line> line;
+  std::shared_ptr<Cuts> cuts = std::make_shared<Cuts>();
   llp_params params = kX328.params();
 
   KernelLineTest() {
@@ -36,6 +49,7 @@ class KernelLineTest : public testing::Test {
   Result<void> start() {
     line::KernelLineOptions options;
     options.clock = world.clock;
+    options.observer = cuts;
     line = line::make_kernel_line(world.io.get_executor(), std::make_unique<FakeDevice>(kernel),
                                   LLP_PROTO_X328, params, options, {});
     return *world.await(line->start());
@@ -78,6 +92,21 @@ TEST_F(KernelLineTest, SetsUpAnewALineThatWorksDifferently) {
   kernel->parameters["timer_a"] = "4s";
   ASSERT_TRUE(start());
   EXPECT_THAT(kernel->calls, ElementsAre("down", "protocol", "up"));
+}
+
+TEST_F(KernelLineTest, WhatWasCutIsTold) {
+  ASSERT_TRUE(start());
+  kernel->note_all(LLP_RESULT_BEGIN, 4);
+  kernel->note_all(LLP_RESULT_CANCELLED, 4, ETIMEDOUT);
+  world.poll();
+  EXPECT_THAT(cuts->causes, SizeIs(1));
+  // One that came whole is not cut when it is not acknowledged.
+  message(5, request(1));
+  const auto got = world.await(line->read());
+  ASSERT_TRUE(got && *got);
+  kernel->note_all(LLP_RESULT_CANCELLED, 5, ETIMEDOUT);
+  world.poll();
+  EXPECT_THAT(cuts->causes, SizeIs(1));
 }
 
 TEST_F(KernelLineTest, AnotherProgramReceives) {
