@@ -18,8 +18,8 @@ struct MessageEvent {
   std::string_view outcome;
   std::size_t size = 0;  // of the message, or the request; of one that was cut, what came of it, if known
   std::size_t reply_size = 0;
-  std::string_view peer = {};   // the application; empty: none had to do with it
-  std::string_view cause = {};  // in words
+  std::string_view peer;   // the application; empty: none had to do with it
+  std::string_view cause;  // in words
 };
 
 using OnMessage = std::function<void(const MessageEvent&)>;

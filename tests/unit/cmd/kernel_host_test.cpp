@@ -5,8 +5,6 @@
 // of others, comes back, and is configured anew.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <signal.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <asio/co_spawn.hpp>
@@ -14,6 +12,8 @@
 #include <asio/steady_timer.hpp>
 #include <asio/use_awaitable.hpp>
 #include <chrono>
+#include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <optional>
 #include <stdexcept>
