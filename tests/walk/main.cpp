@@ -38,9 +38,9 @@ void print(const Kind& kind, double rate, const Tally& t) {
                                  ? fmt::format("no check: what keeps its frame, of {}", t.damaged)
                                  : fmt::format("1 in 256 of {} that only the check sees: {:.1f}", t.multiple,
                                                static_cast<double>(t.multiple) / 256);
-  fmt::print("{:<6} {:>6.0e} {:>9} {:>9} {:>7} {:>7} {:>9} {:>6.1f} % {:>7} {:>9} {:>9}   {}\n", kind.name,
-             rate, t.messages, t.delivered, t.failed, t.unknown, t.retransmissions, line, t.repeats,
-             t.unchecked, t.undetected, theory);
+  fmt::print("{:<6} {:>6.0e} {:>9} {:>9} {:>7} {:>7} {:>9} {:>6.1f} % {:>7} {:>8} {:>9} {:>9}   {}\n",
+             kind.name, rate, t.messages, t.delivered, t.failed, t.unknown, t.retransmissions, line,
+             t.repeats, t.lockstep, t.unchecked, t.undetected, theory);
   static_cast<void>(std::fflush(stdout));
 }
 
@@ -90,9 +90,9 @@ int main(int argc, char** argv) {
       return usage();
     }
   }
-  fmt::print("{:<6} {:>6} {:>9} {:>9} {:>7} {:>7} {:>9} {:>8} {:>7} {:>9} {:>9}   {}\n", "", "rate",
-             "messages", "delivered", "failed", "unknown", "resent", "of line", "repeats", "unchecked",
-             "damaged", "what theory lets pass");
+  fmt::print("{:<6} {:>6} {:>9} {:>9} {:>7} {:>7} {:>9} {:>8} {:>7} {:>8} {:>9} {:>9}   {}\n", "", "rate",
+             "messages", "delivered", "failed", "unknown", "resent", "of line", "repeats", "lockstep",
+             "unchecked", "damaged", "what theory lets pass");
   (void)std::signal(SIGINT, [](int) { stopped = 1; });
   (void)std::signal(SIGTERM, [](int) { stopped = 1; });
   bool good = true;

@@ -145,7 +145,11 @@ llp_decision Walk::arrived(unsigned side, const llp_event& event, std::span<cons
     } else if (same(t, last_reply_)) {
       // What the check does not see may be anything, a repeat or part of one, too.
       ++replies_changed_;
-      if (checked() || !(hit_before_ > 0 || hit_now()))
+      // HLLP numbers nothing: a NAK for noise brings the last block once more, and that it came before is
+      // marked.
+      const bool marked = setup_.protocol == LLP_PROTO_HLLP && (event.flags & LLP_END_REPEAT) != 0;
+      if (marked) ++tally_.lockstep;
+      if (!marked && (checked() || !(hit_before_ > 0 || hit_now())))
         violated("the reply of the message before was taken for its reply");
     } else {
       ++replies_changed_;
@@ -325,7 +329,7 @@ Tally& Tally::operator+=(const Tally& o) {
   messages += o.messages, delivered += o.delivered, failed += o.failed, unknown += o.unknown;
   faults += o.faults, retransmissions += o.retransmissions, naks += o.naks, repeats += o.repeats;
   undetected += o.undetected, damaged += o.damaged, multiple += o.multiple, unchecked += o.unchecked;
-  late += o.late, good_bytes += o.good_bytes, seconds += o.seconds;
+  late += o.late, lockstep += o.lockstep, good_bytes += o.good_bytes, seconds += o.seconds;
   if (violation.empty()) violation = o.violation;
   return *this;
 }

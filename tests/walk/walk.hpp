@@ -28,6 +28,8 @@ struct Tally {
   std::uint64_t multiple = 0;    // of these, with two faults or more that only the check can see
   std::uint64_t unchecked = 0;   // ends told wrongly after damage to an answer, which carries no check
   std::uint64_t late = 0;        // replies that came after their time
+  std::uint64_t lockstep =
+      0;  // replies of the message before taken for a message's own: the case of that name
   std::uint64_t good_bytes = 0;  // of what arrived as it was sent
   double seconds = 0;            // virtual
   std::string violation;         // empty: none
