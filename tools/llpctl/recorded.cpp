@@ -18,7 +18,7 @@ namespace {
 constexpr std::uintmax_t kFileMax = 2 * capture::kRecordingMax;
 constexpr std::uint64_t kStart = 0;
 
-Result<std::string> read_file(const std::filesystem::path& path) {
+Result<std::string> recorded_text(const std::filesystem::path& path) {
   std::error_code error;
   const auto status = std::filesystem::status(path, error);
   if (error) return fail_errno(path.native(), error.value());
@@ -42,7 +42,7 @@ bool names_file(const std::string& what) {
 }
 
 Result<Recorded> read_recorded(const std::filesystem::path& file, capture::Side end) {
-  const auto text = read_file(file);
+  const auto text = recorded_text(file);
   if (!text) return std::unexpected(text.error());
   Recorded out;
   if (capture::is_pcapng(*text)) {
