@@ -309,6 +309,7 @@ asio::awaitable<void> Host::serve_once(Host& host, Slot& slot) {
   if (!slot.next) host.tried(slot);
 
   while (up && !slot.failure && !host.must_stop(slot)) co_await pause(slot, std::chrono::hours(24));
+  if (!slot.service) co_return;  // cut off
   if (up) {
     host.set_state(slot, LineState::stopping);
     co_await slot.service->stop();

@@ -303,6 +303,15 @@ TEST_F(HostTest, AFailureEndsEverythingIfSoConfigured) {
   EXPECT_EQ(failure, "a: somebody has it");
 }
 
+// The line is cut off before it could see that it must stop.
+TEST_F(HostTest, TwoSignalsAtOnceEndItAtOnce) {
+  const auto script = [](HostTest& t) -> asio::awaitable<void> {
+    co_await t.until([&] { return t.started == 1; });
+    ::kill(::getpid(), SIGTERM);  // and another, when the script is over
+  };
+  EXPECT_EQ(run({config_of("a")}, options(), script(*this)), 128 + SIGTERM);
+}
+
 TEST_F(HostTest, SighupReloads) {
   const auto script = [](HostTest& t) -> asio::awaitable<void> {
     co_await t.until([&] { return t.started == 1; });
