@@ -47,7 +47,7 @@ std::string network_text(const HostAddress& address, unsigned prefix) {
   return fmt::format("{}/{}", address_text(address), address.v4 ? prefix - kMappedBits : prefix);
 }
 
-std::optional<HostAddress> parse_address(const std::string& text) {
+std::optional<HostAddress> address_from(const std::string& text) {
   HostAddress address;
   if (::inet_pton(AF_INET, text.c_str(), address.bytes.data() + kMapped.size()) == 1) {
     std::ranges::copy(kMapped, address.bytes.begin());
@@ -92,7 +92,7 @@ bool is_loopback(const HostAddress& address) noexcept {
 
 Result<AllowList::Network> AllowList::parse_network(std::string_view text) {
   const std::size_t slash = text.find('/');
-  const auto address = parse_address(std::string(text.substr(0, slash)));
+  const auto address = address_from(std::string(text.substr(0, slash)));
   if (!address) {
     return fail(Errc::invalid,
                 fmt::format("'{}' is no network; write an address or ADDRESS/BITS, such as 192.0.2.0/24 or "

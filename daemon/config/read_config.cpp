@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::size_t kFileMax = std::size_t{1} << 20;
 
-Result<ConfigSource> read_file(const std::filesystem::path& path) {
+Result<ConfigSource> read_source(const std::filesystem::path& path) {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return fail_errno(path.native());
   ConfigSource source{path.native(), {}};
@@ -52,7 +52,7 @@ Result<std::vector<std::filesystem::path>> files_in(const std::filesystem::path&
 Result<std::vector<ConfigSource>> read_files(const std::vector<std::filesystem::path>& files) {
   std::vector<ConfigSource> sources;
   for (const auto& file : files) {
-    auto source = read_file(file);
+    auto source = read_source(file);
     if (!source) return std::unexpected(std::move(source.error()));
     sources.push_back(std::move(*source));
   }
