@@ -176,6 +176,10 @@ static bool ends(const struct state* state, enum how how) {
       good = good && got != -ETIME;
     }
   }
+  if (!good && c.s.tty >= 0) {
+    close(c.s.tty);  // nobody is to sleep on a line that did not end
+    c.s.tty = -1;
+  }
   if (c.calling && call_end(&c.call) == -ETIME) {
     good = false;
   }

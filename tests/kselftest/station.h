@@ -47,6 +47,17 @@ static inline int line_up(int line, uint32_t protocol, line_params params) {
   return failed ? failed : ioctl(line, LLP_IOC_UP) == 0 ? 0 : errno;
 }
 
+// What was on its way when the line before it ended has arrived, and is forgotten: a byte that nobody sends
+// comes last.
+static inline bool is_drained(int from, int to) {
+  char byte = 0;
+  bool good = tty_send(from, "~", 1);
+  while (good && byte != '~') {
+    good = tty_receive(to, &byte, 1, PATIENCE_MS) == 1;
+  }
+  return good;
+}
+
 static inline bool station_begin(struct station* s, uint32_t protocol, line_params params) {
   *s = (struct station){-1, -1, -1};
   // Paced: a station cannot answer a block that has not left yet.
@@ -56,8 +67,9 @@ static inline bool station_begin(struct station* s, uint32_t protocol, line_para
   s->wire = tty_open(WIRE_END, O_NONBLOCK);
   s->tty = tty_open(LINE_END, O_NONBLOCK);
   return s->wire >= 0 && s->tty >= 0 && tty_raw(s->wire) == 0 && tcflush(s->wire, TCIOFLUSH) == 0 &&
-         tty_modes(s->tty, INPCK | BRKINT, CLOCAL, B115200) == 0 && line_attach(s->tty) == 0 &&
-         (s->line = line_open(s->tty, 0)) >= 0 && line_up(s->line, protocol, params) == 0;
+         tty_modes(s->tty, INPCK | BRKINT, CLOCAL, B115200) == 0 && is_drained(s->wire, s->tty) &&
+         is_drained(s->tty, s->wire) && line_attach(s->tty) == 0 && (s->line = line_open(s->tty, 0)) >= 0 &&
+         line_up(s->line, protocol, params) == 0;
 }
 
 static inline void station_end(struct station* s) {
