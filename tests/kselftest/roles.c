@@ -271,25 +271,24 @@ TEST_F(roles, reply_goes_by_the_policy_of_who_expects_it) {
   EXPECT_EQ(0, file_info(self->line).flags);
 }
 
+// The reply has come, and who asked closes the file without having read it.
+static bool reader_goes(struct station* s) {
+  bool good = file_set(s->line, LLP_IOC_EXPECT, LLP_EXPECT_REQUIRED) == 0 && requests(s, s->line) &&
+              x328_offers(s->wire, REPLY) && EVENTUALLY(waiting(s->line) == (int)strlen(REPLY));
+  close(s->line);
+  s->line = -1;
+  return good;
+}
+
 TEST_F(roles, reply_whose_reader_goes_is_the_receivers) {
   ASSERT_EQ(0, file_set(self->other, LLP_IOC_RECEIVE, 1));
-  ASSERT_EQ(0, file_set(self->line, LLP_IOC_EXPECT, LLP_EXPECT_REQUIRED));
-  ASSERT_TRUE(requests(&self->s, self->line));
-  ASSERT_TRUE(x328_offers(self->wire, REPLY));
-  ASSERT_TRUE(EVENTUALLY(waiting(self->line) == (int)strlen(REPLY)));
-  close(self->line);
-  self->s.line = -1;
+  ASSERT_TRUE(reader_goes(&self->s));
   EXPECT_TRUE(reads(self->other, REPLY));
   EXPECT_TRUE(x328_accepted(self->wire));
 }
 
 TEST_F(roles, reply_whose_reader_goes_is_refused_without_a_receiver) {
-  ASSERT_EQ(0, file_set(self->line, LLP_IOC_EXPECT, LLP_EXPECT_REQUIRED));
-  ASSERT_TRUE(requests(&self->s, self->line));
-  ASSERT_TRUE(x328_offers(self->wire, REPLY));
-  ASSERT_TRUE(EVENTUALLY(waiting(self->line) == (int)strlen(REPLY)));
-  close(self->line);
-  self->s.line = -1;
+  ASSERT_TRUE(reader_goes(&self->s));
   EXPECT_TRUE(HEARS(self->wire, EOT));
   EXPECT_EQ(0, line_info(self->other).messages);
   EXPECT_EQ(0, line_info(self->other).bytes);
