@@ -70,6 +70,14 @@ static void llp_number_put(u32 number)
 	mutex_unlock(&llp_numbers_lock);
 }
 
+/**
+ * llp_line_find() - a line by its number
+ * @number: of /dev/llpN
+ *
+ * Context: without the line's lock, which may be taken afterwards.
+ * Return: the line, with a reference for put_device(); NULL: there is none. It
+ * may be dead.
+ */
 struct llp_line *llp_line_find(u32 number)
 {
 	struct llp_line *l;
@@ -86,6 +94,7 @@ struct llp_line *llp_line_find(u32 number)
  * llp_line_new() - a line for @tty, down, not visible yet
  * @tty: what it works on until llp_line_die()
  *
+ * Context: without the line's lock.
  * Return: the line, for llp_line_remove() or llp_line_discard(); or ERR_PTR() of -ENFILE
  * (there are max_lines already) or -ENOMEM.
  */
@@ -129,6 +138,7 @@ struct llp_line *llp_line_new(struct tty_struct *tty)
  * llp_line_publish() - people see the line from now on
  * @l: the line
  *
+ * Context: without the line's lock.
  * Return: 0, or a negative errno.
  */
 int llp_line_publish(struct llp_line *l)
@@ -148,14 +158,24 @@ int llp_line_publish(struct llp_line *l)
 	return 0;
 }
 
-/* Drops a line that was never published. */
+/**
+ * llp_line_discard() - drops a line that was never published
+ * @l: the line, after llp_line_die()
+ *
+ * Context: without the line's lock. The line may be freed.
+ */
 void llp_line_discard(struct llp_line *l)
 {
 	llp_number_put(l->number);
 	put_device(&l->dev);
 }
 
-/* Takes it out of sight; what is open stays open. */
+/**
+ * llp_line_remove() - takes a line out of sight; what is open stays open
+ * @l: the line, after llp_line_die()
+ *
+ * Context: without the line's lock. The line may be freed.
+ */
 void llp_line_remove(struct llp_line *l)
 {
 	mutex_lock(&l->lock);
@@ -169,6 +189,12 @@ void llp_line_remove(struct llp_line *l)
 	put_device(&l->dev);
 }
 
+/**
+ * llp_device_init() - the class and the numbers of devices
+ *
+ * Context: the module's start.
+ * Return: 0, or a negative errno: there is nothing to undo.
+ */
 int llp_device_init(void)
 {
 	int err;
@@ -183,6 +209,11 @@ int llp_device_init(void)
 	return err;
 }
 
+/**
+ * llp_device_exit() - undoes llp_device_init(), when no line is left
+ *
+ * Context: the module's end.
+ */
 void llp_device_exit(void)
 {
 	unregister_chrdev_region(llp_base, LLP_LINES_MAX);

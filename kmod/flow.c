@@ -64,6 +64,12 @@ static void drop_unread(struct llp_line *l, u32 id, bool keep_begin)
 		l->chunk_taken->void_ = true;
 }
 
+/**
+ * llp_flow_clear() - drops all records
+ * @l: the line
+ *
+ * Context: locked, or the last reference is gone.
+ */
 void llp_flow_clear(struct llp_line *l)
 {
 	struct llp_chunk *c, *next;
@@ -79,7 +85,12 @@ void llp_flow_clear(struct llp_line *l)
 	l->flow_id = 0;
 }
 
-/* The line went down: nobody wants a verdict on what waits to be read. */
+/**
+ * llp_flow_down() - the line went down
+ * @l: the line
+ *
+ * Nobody wants a verdict on what waits to be read.
+ */
 void llp_flow_down(struct llp_line *l)
 {
 	struct llp_chunk *c;
@@ -91,6 +102,12 @@ void llp_flow_down(struct llp_line *l)
 	l->flow_hand = 0;
 }
 
+/**
+ * llp_flow_room() - whether another block would be taken
+ * @l: the line
+ *
+ * Return: whether there is room, which there is without records.
+ */
 bool llp_flow_room(const struct llp_line *l)
 {
 	return !l->flow || l->chunk_bytes < l->max_bytes;
@@ -174,7 +191,13 @@ static void cancel(struct llp_line *l, const struct llp_event *ev)
 	l->changed = true;
 }
 
-/* BEGIN, DATA, RESTART and CANCEL of the engine. */
+/**
+ * llp_flow_event() - a message begins, goes on, starts again or is cancelled
+ * @l: the line
+ * @ev: LLP_EV_BEGIN, LLP_EV_DATA, LLP_EV_RESTART or LLP_EV_CANCEL
+ *
+ * Comes from the engine's callback, and does not call it.
+ */
 void llp_flow_event(struct llp_line *l, const struct llp_event *ev)
 {
 	if (!l->flow)
@@ -217,7 +240,13 @@ static void become_cancel(struct llp_line *l, struct llp_chunk *c)
 	chunk_back(l, c);
 }
 
-/* A message is whole. */
+/**
+ * llp_flow_ended() - a message is whole
+ * @l: a line that passes records
+ * @ev: LLP_EV_END
+ *
+ * It calls the engine: not for its callbacks.
+ */
 void llp_flow_ended(struct llp_line *l, const struct llp_event *ev)
 {
 	struct llp_chunk *c;
@@ -252,7 +281,12 @@ void llp_flow_ended(struct llp_line *l, const struct llp_event *ev)
 
 /* ---- reading ---- */
 
-/* Bytes of the next record that read() would return, 0: none waits. */
+/**
+ * llp_flow_next() - the size of the next record
+ * @l: the line
+ *
+ * Return: bytes that read() would return, 0: none waits.
+ */
 u32 llp_flow_next(struct llp_line *l)
 {
 	struct llp_chunk *c = list_first_entry_or_null(&l->chunks, struct llp_chunk, node);
@@ -365,6 +399,17 @@ static bool was_read(struct llp_file *f, struct llp_chunk *c, ssize_t n)
 	return false;
 }
 
+/**
+ * llp_flow_read() - read() of a file that gets records
+ * @f: file, its @reading held
+ * @buf: the reader's
+ * @size: of @buf
+ * @nonblock: does not wait
+ *
+ * Context: without the lock, which is taken; sleeps.
+ * Return: bytes of a record and its head; 0: the line is gone; -EBUSY: the file
+ * gets records no more; -EAGAIN, -EMSGSIZE, -EFAULT or -ERESTARTSYS.
+ */
 ssize_t llp_flow_read(struct llp_file *f, char __user *buf, size_t size, bool nonblock)
 {
 	struct llp_line *l = f->line;

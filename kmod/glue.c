@@ -13,6 +13,12 @@
 /* Rounds of settling in one call; more is left to the work item. */
 #define ROUNDS	64
 
+/**
+ * llp_glue_now() - the engine's time
+ *
+ * Context: any.
+ * Return: nanoseconds of CLOCK_MONOTONIC.
+ */
 u64 llp_glue_now(void)
 {
 	return ktime_get_ns();
@@ -139,7 +145,12 @@ static void rx_room(struct llp_line *l, u32 size)
 	l->io.rx_fixed = l->io.rx_cap < size || l->io.rx_cap >= rx_bound(l);
 }
 
-/* The buffer belongs to the caller now; the engine gets another before it needs one. */
+/**
+ * llp_glue_take_rx() - the buffer that text is gathered in becomes the caller's
+ * @l: the line; its @rx was taken
+ *
+ * The engine gets another before it needs one.
+ */
 void llp_glue_take_rx(struct llp_line *l)
 {
 	l->rx = NULL;
@@ -159,13 +170,24 @@ static void rx_shrink(struct llp_line *l)
 
 /* ---- calls into it ---- */
 
+/**
+ * llp_glue_begin() - comes before every call into the engine
+ * @l: the line
+ *
+ * It sets the engine's time. llp_glue_settle() comes after the call.
+ */
 void llp_glue_begin(struct llp_line *l)
 {
 	lockdep_assert_held(&l->lock);
 	l->io.now = llp_glue_now();
 }
 
-/* A station at rest, with the line's present protocol and parameters. */
+/**
+ * llp_glue_reset() - a station at rest, with the line's present protocol and parameters
+ * @l: a line that is down
+ *
+ * Counters and the ids of received messages go on.
+ */
 void llp_glue_reset(struct llp_line *l)
 {
 	u32 next_id = l->engine.rx.next_id;
@@ -267,6 +289,8 @@ void llp_glue_settle(struct llp_line *l)
  * @n: how many
  *
  * Takes everything. What comes while the line is down is not looked at.
+ *
+ * Context: without the lock, which is taken; the tty's buffer lock may be held.
  */
 void llp_glue_receive(struct llp_line *l, const u8 *p, const u8 *flags, size_t n)
 {
@@ -342,6 +366,12 @@ static enum hrtimer_restart llp_glue_timer(struct hrtimer *timer)
 	return HRTIMER_NORESTART;
 }
 
+/**
+ * llp_glue_init() - sets timer, work and the engine's callbacks up
+ * @l: the line
+ *
+ * Context: nobody else knows the line yet.
+ */
 void llp_glue_init(struct llp_line *l)
 {
 	INIT_WORK(&l->work, llp_glue_work);

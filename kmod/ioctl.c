@@ -377,6 +377,15 @@ static long fetch_lost(struct llp_file *f, struct llp_ioc_lost __user *to)
 	return 0;
 }
 
+/**
+ * llp_ioctl() - ioctl() of a device
+ * @file: open file
+ * @cmd: LLP_IOC_* or FIONREAD
+ * @arg: the user's
+ *
+ * Context: without the lock, which is taken.
+ * Return: 0, or a negative errno as llp(4) has it.
+ */
 long llp_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct llp_file *f = file->private_data;

@@ -5,6 +5,12 @@
 
 #include "line.h"
 
+/**
+ * llp_line_init() - makes zeroed memory a line, down and without a tty
+ * @l: the line
+ *
+ * Context: nobody else knows the line yet.
+ */
 void llp_line_init(struct llp_line *l)
 {
 	mutex_init(&l->lock);
@@ -18,7 +24,12 @@ void llp_line_init(struct llp_line *l)
 	llp_glue_init(l);
 }
 
-/* The last reference is gone: no file is open, no tty attached. */
+/**
+ * llp_line_free() - frees what hangs on a line
+ * @l: the line
+ *
+ * Context: the last reference is gone: no file is open, no tty attached.
+ */
 void llp_line_free(struct llp_line *l)
 {
 	struct llp_in *m, *next;
@@ -29,7 +40,12 @@ void llp_line_free(struct llp_line *l)
 	llp_in_free(l->rx);
 }
 
-/* Speed and length of a character on the wire; a pseudo terminal has no wire. */
+/**
+ * llp_line_termios() - looks at speed and length of a character on the wire
+ * @l: the line
+ *
+ * A pseudo terminal has no wire.
+ */
 void llp_line_termios(struct llp_line *l)
 {
 	unsigned int bits;
@@ -133,6 +149,13 @@ void llp_line_event(struct llp_line *l, enum llp_line_event event)
 	}
 }
 
+/**
+ * llp_line_set_protocol() - another protocol, with its default parameters
+ * @l: the line
+ * @protocol: enum llp_protocol
+ *
+ * Return: 0; -EINVAL: there is none like that; -EBUSY: the line is up.
+ */
 int llp_line_set_protocol(struct llp_line *l, u32 protocol)
 {
 	lockdep_assert_held(&l->lock);
@@ -146,7 +169,14 @@ int llp_line_set_protocol(struct llp_line *l, u32 protocol)
 	return 0;
 }
 
-/* Protocol and parameters at once; Return: 0, or -EBUSY: the line is up. */
+/**
+ * llp_line_configure() - protocol and parameters at once
+ * @l: the line
+ * @protocol: enum llp_protocol
+ * @p: parameters of this protocol
+ *
+ * Return: 0, or -EBUSY: the line is up.
+ */
 int llp_line_configure(struct llp_line *l, u32 protocol, const struct llp_params *p)
 {
 	lockdep_assert_held(&l->lock);
@@ -158,6 +188,14 @@ int llp_line_configure(struct llp_line *l, u32 protocol, const struct llp_params
 	return 0;
 }
 
+/**
+ * llp_line_set_param() - sets one parameter of the line's protocol
+ * @l: the line
+ * @name: of the parameter
+ * @value: as people write it
+ *
+ * Return: 0; -EBUSY: the line is up; or as llp_params_set() has it.
+ */
 int llp_line_set_param(struct llp_line *l, const char *name, const char *value)
 {
 	lockdep_assert_held(&l->lock);
@@ -222,6 +260,11 @@ int llp_line_set_options(struct llp_line *l, const struct llp_ioc_options *o)
 	return 0;
 }
 
+/**
+ * llp_line_get_options() - all options of the line
+ * @l: the line
+ * @o: is filled, its mask too
+ */
 void llp_line_get_options(struct llp_line *l, struct llp_ioc_options *o)
 {
 	lockdep_assert_held(&l->lock);
@@ -235,6 +278,11 @@ void llp_line_get_options(struct llp_line *l, struct llp_ioc_options *o)
 	strscpy(o->name, l->name, sizeof(o->name));
 }
 
+/**
+ * llp_line_info() - the line's present state
+ * @l: the line, which may be dead
+ * @info: is filled
+ */
 void llp_line_info(struct llp_line *l, struct llp_ioc_info *info)
 {
 	lockdep_assert_held(&l->lock);
@@ -274,6 +322,8 @@ void llp_line_info(struct llp_line *l, struct llp_ioc_info *info)
  *
  * What is in progress ends as on a hang-up. Sleeps until timer and work are
  * over; neither can start again, since both look at @dead under the lock.
+ *
+ * Context: without the lock, which is taken.
  */
 void llp_line_die(struct llp_line *l)
 {

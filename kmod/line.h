@@ -13,6 +13,9 @@
  * buffer lock and termios_rwsem may be held when @lock is taken, so neither
  * may be taken under it.
  *
+ * Functions stand with their description where they are defined. Their caller
+ * is a process that holds @lock, unless "Context:" there says otherwise.
+ *
  * Lifetime: struct llp_line is freed by the release of its device. The line
  * discipline holds a reference from open to close, every open file one more.
  */
@@ -213,9 +216,8 @@ struct llp_line {
 };
 
 /* main.c: */
-extern struct workqueue_struct *llp_wq;
-extern unsigned int llp_max_lines;
-/* Sets a new line up as the module's parameters ask; Return: whether it shall go to work. */
+extern struct workqueue_struct *llp_wq;	/* for llp_line.work */
+extern unsigned int llp_max_lines;	/* the module's parameter */
 bool llp_line_preset(struct llp_line *l);
 
 /* device.c: what people open */
@@ -225,7 +227,6 @@ struct llp_line *llp_line_new(struct tty_struct *tty);
 int llp_line_publish(struct llp_line *l);
 void llp_line_remove(struct llp_line *l);
 void llp_line_discard(struct llp_line *l);
-/* A line by its number, with a reference for put_device(); NULL: none. */
 struct llp_line *llp_line_find(u32 number);
 
 /* What happens to a line as a whole. */
@@ -255,7 +256,6 @@ void llp_line_die(struct llp_line *l);
 /* glue.c: the engine's surroundings */
 void llp_glue_init(struct llp_line *l);
 void llp_glue_receive(struct llp_line *l, const u8 *p, const u8 *flags, size_t n);
-/* Every call into the engine comes after begin and before settle. */
 void llp_glue_begin(struct llp_line *l);
 void llp_glue_settle(struct llp_line *l);
 void llp_glue_reset(struct llp_line *l);
@@ -327,9 +327,7 @@ u32 llp_flow_next(struct llp_line *l);
 void llp_stats_event(struct llp_line *l, const struct llp_event *ev);
 void llp_stats_written(struct llp_line *l);
 #define LLP_COUNTERS	(LLP_C__N + 1)	/* the engine's, and messages_refused */
-/* The name of counter @i; NULL: there are no more. */
 const char *llp_stats_name(u32 i);
-/* The same, and its value. */
 const char *llp_stats_counter(const struct llp_line *l, u32 i, u64 *value);
 u32 llp_stats_fetch_lost(struct llp_line *l, u8 *to, u32 size);
 
@@ -337,7 +335,6 @@ u32 llp_stats_fetch_lost(struct llp_line *l, u8 *to, u32 size);
 int llp_netlink_init(void);
 void llp_netlink_exit(void);
 void llp_netlink_line(struct llp_line *l, enum llp_line_event event);
-/* A message was received whole, or (@error) came to nothing after all. */
 void llp_netlink_received(struct llp_line *l, const struct llp_event *ev, u32 error);
 void llp_netlink_sent(struct llp_line *l, const struct llp_out *o, u32 error, u32 outcome);
 void llp_netlink_event(struct llp_line *l, const struct llp_event *ev);
@@ -358,7 +355,12 @@ long llp_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 /* ldisc.c: */
 extern struct tty_ldisc_ops llp_ldisc;
 
-/* Whether the protocol acknowledges messages by itself. */
+/**
+ * llp_line_acknowledges() - whether the protocol acknowledges messages by itself
+ * @l: the line
+ *
+ * Return: whether it does.
+ */
 static inline bool llp_line_acknowledges(const struct llp_line *l)
 {
 	return l->protocol == LLP_PROTO_X328 ||

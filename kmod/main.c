@@ -57,6 +57,12 @@ static struct {
 	struct llp_ioc_options options;
 } start;
 
+/**
+ * llp_line_preset() - sets a new line up as the module's parameters ask
+ * @l: the line
+ *
+ * Return: whether it shall go to work.
+ */
 bool llp_line_preset(struct llp_line *l)
 {
 	l->protocol = start.protocol;

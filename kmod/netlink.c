@@ -202,12 +202,22 @@ struct genl_family llp_family __ro_after_init = {
 	.module		= THIS_MODULE,
 };
 
+/**
+ * llp_netlink_init() - registers the family
+ *
+ * Context: the module's start.
+ * Return: 0, or a negative errno.
+ */
 int __init llp_netlink_init(void)
 {
 	return genl_register_family(&llp_family);
 }
 
-/* Sleeps until no request is being served. */
+/**
+ * llp_netlink_exit() - takes the family away; sleeps until no request is being served
+ *
+ * Context: the module's end.
+ */
 void llp_netlink_exit(void)
 {
 	genl_unregister_family(&llp_family);

@@ -14,12 +14,12 @@
 /* netlink.c: */
 extern struct genl_family llp_family;
 
-/* netlink_attr.c: each puts attributes into a message; Return: 0 or -EMSGSIZE. */
+/* netlink_attr.c: attributes into a message */
 int llp_put_who(struct sk_buff *skb, const struct llp_line *l);
 int llp_put_line(struct sk_buff *skb, struct llp_line *l);
 int llp_put_stats(struct sk_buff *skb, struct llp_line *l);
 
-/* netlink_set.c: line-set, with the line locked; Return: 0 or a negative errno. */
+/* netlink_set.c: */
 int llp_set_line(struct llp_line *l, struct genl_info *info);
 extern const struct nla_policy llp_param_policy[LLP_A_PARAM_MAX + 1];
 

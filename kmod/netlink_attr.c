@@ -2,7 +2,13 @@
 /* What netlink tells of a line, as attributes. */
 #include "netlink.h"
 
-/* Which line it is. */
+/**
+ * llp_put_who() - puts into a message which line it is about
+ * @skb: message
+ * @l: the line
+ *
+ * Return: 0 or -EMSGSIZE.
+ */
 int llp_put_who(struct sk_buff *skb, const struct llp_line *l)
 {
 	if (nla_put_u32(skb, LLP_A_LINE, l->number) ||
@@ -32,7 +38,13 @@ static int put_params(struct sk_buff *skb, const struct llp_line *l)
 	return 0;
 }
 
-/* line-get */
+/**
+ * llp_put_line() - puts what line-get tells
+ * @skb: message
+ * @l: the line
+ *
+ * Return: 0 or -EMSGSIZE.
+ */
 int llp_put_line(struct sk_buff *skb, struct llp_line *l)
 {
 	struct llp_ioc_info info;
@@ -91,7 +103,13 @@ static int put_turnaround(struct sk_buff *skb, const struct llp_ioc_turnaround *
 	return 0;
 }
 
-/* stats-get */
+/**
+ * llp_put_stats() - puts what stats-get tells
+ * @skb: message
+ * @l: the line
+ *
+ * Return: 0 or -EMSGSIZE.
+ */
 int llp_put_stats(struct sk_buff *skb, struct llp_line *l)
 {
 	return llp_put_who(skb, l) ?: put_counters(skb, l) ?: put_turnaround(skb, &l->turnaround);

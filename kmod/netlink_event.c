@@ -45,6 +45,11 @@ static void end(struct event *e, int err)
 	genlmsg_multicast(&llp_family, e->skb, 0, EVENTS, GFP_KERNEL);
 }
 
+/**
+ * llp_netlink_line() - tells what happens to a line as a whole
+ * @l: the line
+ * @event: what
+ */
 void llp_netlink_line(struct llp_line *l, enum llp_line_event event)
 {
 	struct event e;
@@ -62,6 +67,12 @@ static int put_message(struct sk_buff *skb, enum llp_message_event event, u32 id
 	       nla_put_u32(skb, LLP_A_ERROR, error);
 }
 
+/**
+ * llp_netlink_received() - tells that a message was received whole
+ * @l: the line
+ * @ev: LLP_EV_END
+ * @error: it came to nothing after all: positive errno, else 0
+ */
 void llp_netlink_received(struct llp_line *l, const struct llp_event *ev, u32 error)
 {
 	struct event e;
@@ -80,6 +91,15 @@ void llp_netlink_received(struct llp_line *l, const struct llp_event *ev, u32 er
 	end(&e, err);
 }
 
+/**
+ * llp_netlink_sent() - tells how the transfer of a message ended
+ * @l: the line
+ * @o: message
+ * @error: positive errno, 0: none
+ * @outcome: enum llp_outcome
+ *
+ * May come from the engine's callback, and does not call it.
+ */
 void llp_netlink_sent(struct llp_line *l, const struct llp_out *o, u32 error, u32 outcome)
 {
 	struct event e;
@@ -134,7 +154,13 @@ static void simple(struct llp_line *l, const struct llp_event *ev, enum llp_exce
 			nla_put_u32(e.skb, LLP_A_LENGTH, ev->len));
 }
 
-/* Every event of the engine passes here; it must not be called from here. */
+/**
+ * llp_netlink_event() - tells what of the engine's events is out of the ordinary
+ * @l: the line
+ * @ev: any event
+ *
+ * Comes from the engine's callback, and does not call it.
+ */
 void llp_netlink_event(struct llp_line *l, const struct llp_event *ev)
 {
 	switch (ev->type) {

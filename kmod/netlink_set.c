@@ -92,6 +92,13 @@ static int set_options(struct llp_line *l, struct genl_info *info)
 	return err;
 }
 
+/**
+ * llp_set_line() - line-set
+ * @l: a line that is not dead
+ * @info: request; its extack is told what was wrong
+ *
+ * Return: 0, or a negative errno: nothing was changed.
+ */
 int llp_set_line(struct llp_line *l, struct genl_info *info)
 {
 	struct nlattr **tb = info->attrs;

@@ -8,6 +8,11 @@
 
 #include "line.h"
 
+/**
+ * llp_note_add() - a note joins those that the file will fetch
+ * @f: file
+ * @n: note, which becomes the file's; its time is set
+ */
 void llp_note_add(struct llp_file *f, struct llp_note *n)
 {
 	n->result.time = llp_glue_now();
@@ -15,6 +20,13 @@ void llp_note_add(struct llp_file *f, struct llp_note *n)
 	f->line->changed = true;
 }
 
+/**
+ * llp_note_file() - notes something for a file
+ * @f: file
+ * @r: what
+ *
+ * Where there is no room, or no memory, it is counted as missed.
+ */
 void llp_note_file(struct llp_file *f, const struct llp_ioc_result *r)
 {
 	struct llp_note *n = NULL;
@@ -33,7 +45,11 @@ void llp_note_file(struct llp_file *f, const struct llp_ioc_result *r)
 	llp_note_add(f, n);
 }
 
-/* To every file that wants this type. */
+/**
+ * llp_note_all() - notes something for every file that wants this type
+ * @l: the line
+ * @r: what
+ */
 void llp_note_all(struct llp_line *l, const struct llp_ioc_result *r)
 {
 	struct llp_file *f;
@@ -44,7 +60,13 @@ void llp_note_all(struct llp_line *l, const struct llp_ioc_result *r)
 			llp_note_file(f, r);
 }
 
-/* Return: 0, or -EAGAIN: there is none. */
+/**
+ * llp_note_fetch() - LLP_IOC_RESULT
+ * @f: file
+ * @r: the oldest note, which is gone then
+ *
+ * Return: 0, or -EAGAIN: there is none.
+ */
 int llp_note_fetch(struct llp_file *f, struct llp_ioc_result *r)
 {
 	struct llp_note *n = list_first_entry_or_null(&f->notes, struct llp_note, node);
@@ -58,11 +80,21 @@ int llp_note_fetch(struct llp_file *f, struct llp_ioc_result *r)
 	return 0;
 }
 
+/**
+ * llp_note_count() - notes that wait
+ * @f: file
+ *
+ * Return: how many.
+ */
 u32 llp_note_count(struct llp_file *f)
 {
 	return list_count_nodes(&f->notes);
 }
 
+/**
+ * llp_note_close() - the file goes: nobody fetches its notes
+ * @f: file
+ */
 void llp_note_close(struct llp_file *f)
 {
 	struct llp_note *n, *next;

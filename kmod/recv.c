@@ -8,6 +8,14 @@
 
 #include "line.h"
 
+/**
+ * llp_in_new() - room for a received message
+ * @size: bytes of text
+ * @gfp: how memory may be got
+ *
+ * Context: no lock is needed.
+ * Return: it, for llp_in_free(); or NULL.
+ */
 struct llp_in *llp_in_new(u32 size, gfp_t gfp)
 {
 	struct llp_in *m = kvmalloc(struct_size(m, text, size), gfp);
@@ -20,6 +28,12 @@ struct llp_in *llp_in_new(u32 size, gfp_t gfp)
 	return m;
 }
 
+/**
+ * llp_in_free() - frees a message
+ * @m: a message that is in no list, or NULL
+ *
+ * Context: no lock is needed.
+ */
 void llp_in_free(struct llp_in *m)
 {
 	kvfree(m);
@@ -44,6 +58,12 @@ static bool reply_may_come(const struct llp_line *l)
 	       !llp_can_withdraw(&l->engine, f->expect_id);
 }
 
+/**
+ * llp_recv_ready() - whether a message, or another block of one, would be taken
+ * @l: the line
+ *
+ * Return: LLP_READY_*, for llp_set_ready().
+ */
 u32 llp_recv_ready(const struct llp_line *l)
 {
 	bool taker = (l->receiver && !l->receiver->unready) || reply_may_come(l);
@@ -130,7 +150,10 @@ static bool accept(struct llp_file *f, struct llp_in *m, enum llp_decision d)
 	return true;
 }
 
-/* The expectation is over when its reply was accepted and read. */
+/**
+ * llp_recv_expect_over() - ends an expectation whose reply was accepted and read
+ * @f: file
+ */
 void llp_recv_expect_over(struct llp_file *f)
 {
 	if (f->expecting == LLP_EXPECTS_ENDED && f->got && list_empty(&f->replies))
@@ -172,7 +195,14 @@ static bool deliver(struct llp_line *l, const struct llp_event *ev)
 	return true;
 }
 
-/* A message is whole. Who was told that it began is told what became of it. */
+/**
+ * llp_recv_ended() - a message is whole
+ * @l: the line
+ * @ev: LLP_EV_END
+ *
+ * Who was told that it began is told what became of it. It calls the engine: not
+ * for its callbacks.
+ */
 void llp_recv_ended(struct llp_line *l, const struct llp_event *ev)
 {
 	struct llp_ioc_result r = { .type = LLP_RESULT_END, .id = ev->id };
@@ -207,7 +237,14 @@ static struct llp_in *find(struct list_head *queue, u32 id)
 	return NULL;
 }
 
-/* Message @ev->id is void, unless it was accepted: then only its acknowledgement is. */
+/**
+ * llp_recv_cancelled() - a message is void
+ * @l: the line
+ * @ev: LLP_EV_CANCEL
+ *
+ * One that was accepted stays: only its acknowledgement is void. Comes from the
+ * engine's callback, and does not call it.
+ */
 void llp_recv_cancelled(struct llp_line *l, const struct llp_event *ev)
 {
 	struct llp_in *m = find(&l->in, ev->id);
@@ -242,9 +279,12 @@ static void decided(struct list_head *queue)
 	}
 }
 
-/*
- * The line went down. What the engine did not cancel stays for its reader, and
- * nobody wants a verdict on it: the engine that comes next knows nothing of it.
+/**
+ * llp_recv_down() - the line went down
+ * @l: the line
+ *
+ * What the engine did not cancel stays for its reader, and nobody wants a verdict
+ * on it: the engine that comes next knows nothing of it.
  */
 void llp_recv_down(struct llp_line *l)
 {
@@ -283,7 +323,12 @@ int llp_recv_role(struct llp_file *f)
 	return 0;
 }
 
-/* What read() would return now, or NULL. */
+/**
+ * llp_recv_next() - what read() would return now
+ * @f: file
+ *
+ * Return: the message, which stays where it is; or NULL.
+ */
 struct llp_in *llp_recv_next(struct llp_file *f)
 {
 	struct list_head *queue = f->expecting ? &f->replies : &f->line->in;
@@ -291,7 +336,13 @@ struct llp_in *llp_recv_next(struct llp_file *f)
 	return list_first_entry_or_null(queue, struct llp_in, node);
 }
 
-/* The reader copies it; nobody else sees it meanwhile. */
+/**
+ * llp_recv_take() - the reader copies a message; nobody else sees it meanwhile
+ * @f: file, its @reading held
+ * @m: of llp_recv_next()
+ *
+ * llp_recv_taken() or llp_recv_untake() follows.
+ */
 void llp_recv_take(struct llp_file *f, struct llp_in *m)
 {
 	list_del_init(&m->node);
@@ -306,7 +357,10 @@ static void put_back(struct llp_file *f, struct llp_in *m)
 	l->changed = true;
 }
 
-/* It could not be copied: it stays. */
+/**
+ * llp_recv_untake() - it could not be copied: it stays
+ * @f: file, its @reading held
+ */
 void llp_recv_untake(struct llp_file *f)
 {
 	struct llp_in *m = f->taken;
@@ -320,7 +374,11 @@ void llp_recv_untake(struct llp_file *f)
 	llp_glue_settle(f->line);
 }
 
-/* The file has read message @id: it may decide on it, and answer it. */
+/**
+ * llp_recv_remember() - a message was read: the file may decide on it, and answer it
+ * @f: file
+ * @id: the message
+ */
 void llp_recv_remember(struct llp_file *f, u32 id)
 {
 	f->was_read[f->read_at++ % LLP_READ_IDS] = (struct llp_was_read) { .id = id };
@@ -367,7 +425,11 @@ bool llp_recv_taken(struct llp_file *f)
 
 /* ---- verdicts ---- */
 
-/* Its answer is on its way: there is nothing more to say of it. */
+/**
+ * llp_recv_answered() - its answer is on its way: there is nothing more to say of it
+ * @f: file
+ * @id: a message that it read
+ */
 void llp_recv_answered(struct llp_file *f, u32 id)
 {
 	struct llp_was_read *r = was_read(f, id);
@@ -434,7 +496,12 @@ int llp_recv_verdict(struct llp_file *f, struct llp_ioc_verdict *v)
 	return 0;
 }
 
-/* LLP_IOC_RELEASE; Return: 0, or -EINVAL: there is nothing to put back. */
+/**
+ * llp_recv_release() - LLP_IOC_RELEASE
+ * @f: file
+ *
+ * Return: 0, or -EINVAL: there is nothing to put back.
+ */
 int llp_recv_release(struct llp_file *f)
 {
 	if (!f->hand)
@@ -446,7 +513,10 @@ int llp_recv_release(struct llp_file *f)
 	return 0;
 }
 
-/* The file gives the receiving role up, if it has it. */
+/**
+ * llp_recv_leave() - the file gives the receiving role up, if it has it
+ * @f: file
+ */
 void llp_recv_leave(struct llp_file *f)
 {
 	struct llp_line *l = f->line;
@@ -464,9 +534,13 @@ void llp_recv_leave(struct llp_file *f)
 	llp_glue_settle(l);
 }
 
-/*
- * The file goes. What is PENDING in its hands goes back to the head of the
- * queue; a reply that only it waited for goes to the receiver, or is refused.
+/**
+ * llp_recv_close() - the file goes: what was received and is in its hands
+ * @f: file
+ *
+ * What is PENDING there goes back to the head of the queue; a reply that only it
+ * waited for goes to the receiver, or is refused. Between llp_glue_begin() and
+ * llp_glue_settle().
  */
 void llp_recv_close(struct llp_file *f)
 {

@@ -13,6 +13,7 @@
  * @len: its length
  * @result: it is written without waiting: its result goes to the file's notes
  *
+ * Context: no lock is needed.
  * Return: it, or NULL.
  */
 struct llp_out *llp_out_new(size_t len, bool result)
@@ -35,6 +36,10 @@ struct llp_out *llp_out_new(size_t len, bool result)
 	return o;
 }
 
+/**
+ * llp_out_put() - gives up one use of a message; the last frees it
+ * @o: message
+ */
 void llp_out_put(struct llp_out *o)
 {
 	if (--o->users)
@@ -53,6 +58,14 @@ static struct llp_out *find(struct llp_line *l, u32 id)
 	return NULL;
 }
 
+/**
+ * llp_send_text() - the bytes of a message that the engine has
+ * @l: the line
+ * @id: the message, submitted and not done
+ *
+ * Called by the engine.
+ * Return: its text.
+ */
 const u8 *llp_send_text(struct llp_line *l, u32 id)
 {
 	return find(l, id)->text;
@@ -130,6 +143,13 @@ static void done(struct llp_line *l, struct llp_out *o, int error, u8 outcome)
 	llp_out_put(o);
 }
 
+/**
+ * llp_send_sent() - the transfer of a message ended
+ * @l: the line
+ * @ev: LLP_EV_SENT
+ *
+ * Comes from the engine's callback, and does not call it.
+ */
 void llp_send_sent(struct llp_line *l, const struct llp_event *ev)
 {
 	struct llp_out *o = find(l, ev->id);
@@ -142,6 +162,13 @@ void llp_send_sent(struct llp_line *l, const struct llp_event *ev)
 		l->forsaken = o->id;
 }
 
+/**
+ * llp_send_done() - the exchange that a message began ended
+ * @l: the line
+ * @ev: LLP_EV_DONE; the message may be freed
+ *
+ * Comes from the engine's callback, and does not call it.
+ */
 void llp_send_done(struct llp_line *l, const struct llp_event *ev)
 {
 	struct llp_out *o = find(l, ev->id);
@@ -150,7 +177,10 @@ void llp_send_done(struct llp_line *l, const struct llp_event *ev)
 		done(l, o, llp_cause_errno(ev->cause, ev->outcome), ev->outcome);
 }
 
-/* The line goes down: what the engine has not been given ends here. */
+/**
+ * llp_send_fail_queued() - the line goes down: what the engine has not been given ends here
+ * @l: the line
+ */
 void llp_send_fail_queued(struct llp_line *l)
 {
 	struct llp_out *o, *next;
@@ -173,7 +203,12 @@ static int submit(struct llp_line *l, const struct llp_out *o)
 	return llp_submit(&l->engine, &l->io, o->id, o->len, o->flags);
 }
 
-/* Gives the engine the next message, if it takes one now. */
+/**
+ * llp_send_next() - gives the engine the next message, if it takes one now
+ * @l: a line that is up
+ *
+ * Between llp_glue_begin() and llp_glue_settle().
+ */
 void llp_send_next(struct llp_line *l)
 {
 	struct list_head *queue;
@@ -374,7 +409,13 @@ static u32 abort_sending(struct llp_file *f, u32 id)
 	return n;
 }
 
-/* LLP_IOC_ABORT: @id, or all that @f wrote. Return: 0 or -ENOENT. */
+/**
+ * llp_send_abort() - LLP_IOC_ABORT
+ * @f: file
+ * @id: a message that it wrote, 0: all of them
+ *
+ * Return: 0, or -ENOENT: there is none.
+ */
 int llp_send_abort(struct llp_file *f, u32 id)
 {
 	struct llp_line *l = f->line;
@@ -387,9 +428,13 @@ int llp_send_abort(struct llp_file *f, u32 id)
 	return n ? 0 : -ENOENT;
 }
 
-/*
- * LLP_IOC_ANSWER; Return: 0 or -ESTALE. Then the next write fails like that,
- * too: it must not go out as something else.
+/**
+ * llp_send_answer() - LLP_IOC_ANSWER
+ * @f: file
+ * @id: the message that its next write answers, 0: none
+ *
+ * Return: 0 or -ESTALE. Then the next write fails like that, too: it must not go
+ * out as something else.
  */
 int llp_send_answer(struct llp_file *f, u32 id)
 {
@@ -397,7 +442,13 @@ int llp_send_answer(struct llp_file *f, u32 id)
 	return !id || llp_recv_answerable(f, id) ? 0 : -ESTALE;
 }
 
-/* LLP_IOC_EXPECT; Return: 0, -EBUSY or -EINVAL. */
+/**
+ * llp_send_expect() - LLP_IOC_EXPECT
+ * @f: file
+ * @what: LLP_EXPECT_*
+ *
+ * Return: 0, -EBUSY or -EINVAL.
+ */
 int llp_send_expect(struct llp_file *f, u32 what)
 {
 	struct llp_line *l = f->line;
@@ -425,7 +476,12 @@ int llp_send_expect(struct llp_file *f, u32 what)
 	return 0;
 }
 
-/* The file goes: what it wrote goes on, but nobody waits for a reply to it. */
+/**
+ * llp_send_close() - the file goes: what it wrote
+ * @f: file
+ *
+ * It is sent all the same, but nobody waits for a reply to it.
+ */
 void llp_send_close(struct llp_file *f)
 {
 	struct llp_line *l = f->line;
@@ -447,14 +503,25 @@ void llp_send_close(struct llp_file *f)
 	}
 }
 
-/* Whether there is room for one more message of @len bytes; one is always taken. */
+/**
+ * llp_send_room() - whether one more message may wait; one always may
+ * @l: the line
+ * @len: its length
+ *
+ * Return: whether there is room.
+ */
 bool llp_send_room(const struct llp_line *l, u32 len)
 {
 	return !l->n_out ||
 	       (l->n_out < l->max_writes && (u64)l->out_bytes + len <= l->max_bytes);
 }
 
-/* Messages of @f that have not been sent yet. */
+/**
+ * llp_send_waiting() - messages of a file that have not been sent yet
+ * @f: file
+ *
+ * Return: how many.
+ */
 u32 llp_send_waiting(struct llp_file *f)
 {
 	struct llp_line *l = f->line;
@@ -468,7 +535,12 @@ u32 llp_send_waiting(struct llp_file *f)
 	return n;
 }
 
-/* The message that @f wrote last has put no block on the wire yet. */
+/**
+ * llp_send_can_withdraw() - whether the message written last has put no block on the wire yet
+ * @f: file
+ *
+ * Return: whether it could be taken back.
+ */
 bool llp_send_can_withdraw(struct llp_file *f)
 {
 	struct llp_line *l = f->line;

@@ -9,14 +9,23 @@
 #define ANSWERS	(BIT(LLP_FR_ACK) | BIT(LLP_FR_NAK) | BIT(LLP_FR_RINT) | BIT(LLP_FR_N) | \
 		 BIT(LLP_FR_CACK) | BIT(LLP_FR_CNAK))
 
-/* Every event of the engine passes here. */
+/**
+ * llp_stats_event() - counts what the engine itself does not
+ * @l: the line
+ * @ev: any event
+ *
+ * Comes from the engine's callback, and does not call it.
+ */
 void llp_stats_event(struct llp_line *l, const struct llp_event *ev)
 {
 	if (ev->type == LLP_EV_FRAME && ev->out && (BIT(ev->frame) & ANSWERS))
 		l->answer_due = true;
 }
 
-/* The driver took bytes. */
+/**
+ * llp_stats_written() - the driver took bytes: an answer that was due is out
+ * @l: the line
+ */
 void llp_stats_written(struct llp_line *l)
 {
 	struct llp_ioc_turnaround *t = &l->turnaround;
@@ -33,6 +42,13 @@ void llp_stats_written(struct llp_line *l)
 	t->bucket[us ? min_t(u32, ilog2(us) + 1, LLP_BUCKETS - 1) : 0]++;
 }
 
+/**
+ * llp_stats_name() - the name of a counter
+ * @i: which, from 0
+ *
+ * Context: any.
+ * Return: its name; NULL: there are no more.
+ */
 const char *llp_stats_name(u32 i)
 {
 	if (i >= LLP_COUNTERS)
@@ -40,6 +56,14 @@ const char *llp_stats_name(u32 i)
 	return i < LLP_C__N ? llp_counter_name(i) : "messages_refused";
 }
 
+/**
+ * llp_stats_counter() - a counter
+ * @l: the line
+ * @i: which, from 0
+ * @value: is set
+ *
+ * Return: its name; NULL: there are no more.
+ */
 const char *llp_stats_counter(const struct llp_line *l, u32 i, u64 *value)
 {
 	lockdep_assert_held(&l->lock);
@@ -50,7 +74,15 @@ const char *llp_stats_counter(const struct llp_line *l, u32 i, u64 *value)
 	return llp_stats_name(i);
 }
 
-/* Copies the newest lost bytes that nobody fetched yet; Return: how many. */
+/**
+ * llp_stats_fetch_lost() - copies the newest lost bytes that nobody fetched yet
+ * @l: the line
+ * @to: where to
+ * @size: of @to
+ *
+ * Older ones that do not fit are gone, too.
+ * Return: how many.
+ */
 u32 llp_stats_fetch_lost(struct llp_line *l, u8 *to, u32 size)
 {
 	u32 n = min(size, l->lost_new), i;

@@ -116,6 +116,11 @@ const struct attribute_group *llp_sysfs_groups[] = {
 	NULL
 };
 
+/**
+ * llp_sysfs_init() - fills the table of what is shown in
+ *
+ * Context: the module's start, before there is a class.
+ */
 void llp_sysfs_init(void)
 {
 	u32 i;

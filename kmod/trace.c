@@ -3,7 +3,13 @@
 #define CREATE_TRACE_POINTS
 #include "trace.h"
 
-/* Every event of the engine passes here; it must not be called from here. */
+/**
+ * llp_trace_event() - traces frames, timers and states
+ * @l: the line
+ * @ev: any event
+ *
+ * Comes from the engine's callback, and does not call it.
+ */
 void llp_trace_event(struct llp_line *l, const struct llp_event *ev)
 {
 	switch (ev->type) {
@@ -21,6 +27,11 @@ void llp_trace_event(struct llp_line *l, const struct llp_event *ev)
 	}
 }
 
+/**
+ * llp_trace_line() - traces what happens to a line as a whole
+ * @l: the line
+ * @event: what
+ */
 void llp_trace_line(struct llp_line *l, enum llp_line_event event)
 {
 	trace_llp_line(l, event);

@@ -100,7 +100,10 @@ bool llp_xmit_pump(struct llp_line *l)
 	return true;
 }
 
-/* What was not given to the driver yet will not be. */
+/**
+ * llp_xmit_drop() - what was not given to the driver yet will not be
+ * @l: the line
+ */
 void llp_xmit_drop(struct llp_line *l)
 {
 	l->out_pos = 0;

@@ -48,6 +48,33 @@ def test_all_of_the_kernels_code_is_checked():
         assert name in names
 
 
+HEADER = """extern int number;
+struct a {
+\tint (*call)(int x);
+};
+int a_one(struct a *a);
+const struct a *a_two(struct a *a,
+\t\t      int more);
+static inline bool a_three(void)
+{
+\treturn a_one(NULL);
+}
+"""
+
+
+def test_a_function_that_files_share_has_a_description():
+    code = "".join(f"/**\n * {name}() - what it does\n */\n" for name in ("a_one", "a_two", "a_three"))
+    assert TOOL.undescribed(HEADER, "") == ["a_one", "a_two", "a_three"]
+    assert TOOL.undescribed(HEADER, code) == []
+    assert TOOL.undescribed(HEADER, code.replace("a_two() - what", "a_two() -\n * what")) == ["a_two"]
+    assert TOOL.undescribed(HEADER, code.replace("/**\n * a_one", "/*\n * a_one")) == ["a_one"]
+
+
+def test_shared_headers_are_understood():
+    for name, least in (("kmod/line.h", 90), ("kmod/netlink.h", 4)):
+        assert len(TOOL.undescribed((TOOL.ROOT / name).read_text(), "")) >= least
+
+
 def test_what_semantic_patches_say():
     assert TOOL.opinions("kfree", "kmod/a.c:7:1: double free\n\n") == ["kfree: kmod/a.c:7:1: double free"]
     assert TOOL.opinions("minmax", "kmod/proto/a.c:7:1: opportunity\nkmod/a.c:7:1: opportunity\n") == [
