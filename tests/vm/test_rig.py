@@ -155,6 +155,35 @@ def test_uml_is_started_with_the_share_and_its_own_memory(tmp_path):
     assert {f"init={tmp_path}/uml-init", "mem=300M", "time-travel=inf-cpu"} <= set(words)
 
 
+@pytest.mark.parametrize("lives, status, boots", [
+    (["begun"], 0, 1), ([None, "begun"], 0, 2), ([None, None, "begun"], 0, 3), ([None, None, None, "begun"], guest.DIED, 3),
+    (["dies later", "begun"], guest.DIED, 1), (["stands still", "begun"], guest.TIMEOUT, 1)])
+def test_a_kernel_that_dies_before_it_runs_anything_is_booted_again(lives, status, boots, monkeypatch, tmp_path, capsys):
+    seen = []
+
+    def run(machine):
+        life = lives[len(seen)]
+        seen.append(life)
+        machine.console.write_text("Oops: int3: 0000 [#1] PREEMPT SMP NOPTI\n" if life is None else "")
+        nonce = next(line.split("=", 1)[1] for line in (machine.share / "env").read_text().splitlines()
+                     if line.startswith("LLP_VM_NONCE="))
+        if life in ("begun", "dies later"):
+            (machine.share / "begun").write_text(nonce)
+        if life == "begun":
+            (machine.share / "status").write_text(f"{nonce} 0\n")
+            (machine.share / "kmsg").write_text(f"6,1,1,-;llp-vm {nonce} whole\n")
+            (machine.share / "tainted").write_text("0\n")
+        return life != "stands still"
+
+    monkeypatch.setattr(guest.modules, "build", lambda *_: modules.Modules(tmp_path, "1"))
+    monkeypatch.setattr(guest.initramfs, "make", lambda _: tmp_path)
+    monkeypatch.setattr(guest.qemu, "run", run)
+    result = guest.run(guest.Job(kernels.Kernel(KERNEL, tmp_path), command=["true"], log=tmp_path / "log"))
+    assert (result.exit_status, len(seen)) == (status, boots)
+    assert capsys.readouterr().err.count("booted again") == boots - 1
+    assert len(list((tmp_path / "log").glob("console-*.log"))) == boots - 1
+
+
 def test_apt_output_is_understood(monkeypatch):
     said = {"policy": "a:\n  Installed: (none)\n  Candidate: 1.2\n  Version table:\n"
                       "b:\n  Installed: 1\n  Candidate: (none)\n",

@@ -5,6 +5,7 @@ import os
 import secrets
 import shlex
 import shutil
+import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,9 @@ from .paths import GUEST, ROOT, VM
 
 TIMEOUT, DIED, SPLAT = 124, 125, 126
 INITS = ("none", "udev", "systemd")
+# QEMU without KVM now and then executes a breakpoint of the kernel's text patching after it was taken
+# away again, which kills a kernel that has nothing of ours in it yet. It is told, and booted again.
+BOOTS = 3
 
 
 @dataclass(frozen=True)
@@ -130,17 +134,8 @@ def judge(result: Result, share: Path) -> None:
                               for meaning in splats.taints(int(tainted))]
 
 
-def run(job: Job) -> Result:
-    """Builds what the job needs, boots, and judges."""
-    built = modules.build(job.kernel, job.build, job.sources)
-    if job.log:
-        shutil.rmtree(job.log, ignore_errors=True)
-        job.log.mkdir(parents=True)
-        directory = job.log.resolve()
-    else:
-        kept = ROOT / "build" / "vm" / "log"
-        kept.mkdir(parents=True, exist_ok=True)
-        directory = Path(tempfile.mkdtemp(dir=kept, prefix=f"{job.kernel.name}-"))
+def boot(job: Job, built: modules.Modules, directory: Path) -> tuple[Result, bool]:
+    """One life of a guest, and whether it lived to run anything from the share."""
     # A socket's path is bounded to 107 bytes; so the share lies high in the tree.
     with tempfile.TemporaryDirectory(prefix="llp-vm-") as temporary:
         share = Path(temporary)
@@ -158,6 +153,28 @@ def run(job: Job) -> Result:
         shutil.copytree(share / "programs", directory / "programs", dirs_exist_ok=True)
         if job.results:
             shutil.copytree(share / "results", job.results, dirs_exist_ok=True)
+        return result, (share / "begun").exists()
+
+
+def run(job: Job) -> Result:
+    """Builds what the job needs, boots, and judges."""
+    built = modules.build(job.kernel, job.build, job.sources)
+    if job.log:
+        shutil.rmtree(job.log, ignore_errors=True)
+        job.log.mkdir(parents=True)
+        directory = job.log.resolve()
+    else:
+        kept = ROOT / "build" / "vm" / "log"
+        kept.mkdir(parents=True, exist_ok=True)
+        directory = Path(tempfile.mkdtemp(dir=kept, prefix=f"{job.kernel.name}-"))
+    for attempt in range(1, BOOTS + 1):
+        result, begun = boot(job, built, directory)
+        if begun or result.status is not None or not result.in_time or attempt == BOOTS:
+            break
+        kept = directory / f"console-{attempt}.log"
+        (directory / "console.log").replace(kept)
+        print(f"vm: {job.kernel.name} died before its first process; booted again ({kept})", *result.complaints[:3],
+              sep="\n  ", file=sys.stderr)
     return result
 
 
