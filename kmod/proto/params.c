@@ -185,14 +185,19 @@ const struct llp_param *llp_param_find(enum llp_protocol proto, const char *name
 	return NULL;
 }
 
+/* A row's offset is that of a u32 in the structure, so it is aligned. */
 static u32 *field(struct llp_params *p, const struct llp_param *row)
 {
-	return (u32 *)((u8 *)p + row->offset);
+	void *at = (u8 *)p + row->offset;
+
+	return at;
 }
 
 static u32 value_of(const struct llp_params *p, const struct llp_param *row)
 {
-	return *(const u32 *)((const u8 *)p + row->offset);
+	const void *at = (const u8 *)p + row->offset;
+
+	return *(const u32 *)at;
 }
 
 void llp_params_default(struct llp_params *p, enum llp_protocol proto)
