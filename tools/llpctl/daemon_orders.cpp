@@ -54,8 +54,8 @@ void add_daemon_orders(CLI::App& app, Context& context, Run& run) {
     const auto line = std::make_shared<std::string>();
     verb->add_option("line", *line, "as llpd calls it")->type_name("SERVED")->required();
     verb->footer(words);
-    verb->callback([&context, &run, line, op = std::string(op)] {
-      run = [&context, line, op] { return order(context, op, *line); };
+    verb->callback([&context, &run, line, name = std::string(op)] {
+      run = [&context, line, name] { return order(context, name, *line); };
     });
   }
 }
