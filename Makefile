@@ -143,7 +143,7 @@ build/%/.configured: CMakePresets.json
 	@cmake --preset $* --log-level=WARNING
 	@touch $@
 
-trees := release asan tsan coverage fuzz fuzz-coverage tidy model
+trees := release asan asan-gcc tsan coverage fuzz fuzz-coverage tidy model
 .PHONY: $(trees:%=build-%)
 $(trees:%=build-%): build-%: build/%/.configured
 	@cmake --build build/$* --parallel $(JOBS)

@@ -33,7 +33,7 @@ function(llp_cxx_target name pch)
   if(LLP_UNITY)
     set_target_properties(${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${LLP_UNITY})
     # The warning spares a source file, and takes the sources of one for headers.
-    target_compile_options(${name} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wno-subobject-linkage>)
+    target_compile_options(${name} PRIVATE $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-subobject-linkage>)
   endif()
   target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR}/daemon)
   target_compile_options(${name} PRIVATE ${LLP_WARNINGS})
