@@ -48,7 +48,7 @@ std::vector<std::string> tls_problems(const core::LineConfig& config, bool chose
   }
   if (tls.for_to() && !config.to.empty()) {
     if (tls.authorities.empty()) problems.emplace_back("TLS with applications at to needs tls_authorities");
-    if (std::ranges::any_of(config.to, is_local) ||
+    if (std::ranges::any_of(config.to, is_local) || std::ranges::any_of(config.copies, is_local) ||
         (config.duplicates_to && is_local(*config.duplicates_to))) {
       problems.emplace_back("TLS is for TCP: with applications at unix: sockets it cannot be");
     }
@@ -126,6 +126,9 @@ std::expected<core::LineConfig, std::vector<Error>> resolve(const LineDraft& dra
     for (std::string& problem : tls_problems(config, config.tls.where.contains("tls_for"))) {
       wrong(draft.where, std::move(problem));
     }
+    if (!config.copies.empty() && config.to.empty()) {
+      wrong(draft.where, "copies are of what applications get, and there is none: to is missing");
+    }
     if (config.commit == core::CommitPoint::spooled && config.spool.dir.empty()) {
       wrong(draft.where, "commit is 'spooled' and there is no spool: its directory (spool_dir) is missing");
     }
@@ -155,6 +158,8 @@ void make_absolute(core::LineConfig& config, const std::filesystem::path& direct
   };
   std::visit(Port{absolute}, config.port);
   std::ranges::for_each(config.to, endpoint);
+  std::ranges::for_each(config.copies, endpoint);
+  if (config.duplicates_to) endpoint(*config.duplicates_to);
   if (config.dist) endpoint(*config.dist);
   absolute(config.stream.lock_dir);
 }

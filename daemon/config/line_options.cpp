@@ -294,6 +294,36 @@ LineOption on_duplicate() {
   return option;
 }
 
+LineOption copies() {
+  LineOption option{
+      "copies",
+      "ADDRESS,...",
+      "addresses as for to, or nothing",
+      "further listeners: each gets a copy of every message that applications get from the "
+      "instrument, once, and its replies are thrown away; one that is slow or away delays nobody, "
+      "and loses the oldest of more than 256 that wait",
+      {},
+      {},
+      {},
+      true};
+  option.set = [](LineConfig& config, std::string_view text) -> Result<void> {
+    std::vector<illp::Endpoint> found;
+    for (const std::string& one : text.empty() ? std::vector<std::string>{} : split(text, ',')) {
+      auto address = parse_to(one);
+      if (!address) return std::unexpected(std::move(address.error()));
+      found.push_back(std::move(*address));
+    }
+    config.copies = std::move(found);
+    return {};
+  };
+  option.get = [](const LineConfig& config) {
+    std::string all;
+    for (const illp::Endpoint& one : config.copies) all += (all.empty() ? "" : ",") + illp::to_string(one);
+    return all;
+  };
+  return option;
+}
+
 LineOption journal() {
   LineOption option{"journal",
                     "auto|on|off|PATH",
@@ -350,6 +380,7 @@ void store_options(std::vector<LineOption>& t) {
   t.push_back(time("spool_reply_timeout", FIELD(spool.reply_timeout), ms1, hours(24), Scaled::yes,
                    "how long an application may work on a message from the spool"));
   t.push_back(on_duplicate());
+  t.push_back(copies());
   t.push_back(journal());
 }
 

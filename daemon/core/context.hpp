@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/audit_log.hpp"
+#include "core/copies.hpp"
 #include "core/dead_letters.hpp"
 #include "core/duplicates.hpp"
 #include "core/event.hpp"
@@ -68,7 +69,9 @@ struct Context {
         scope(executor, log),
         transactor(executor, config.runtime_dir / (config.name + ".lock"), changed, log),
         duplicates({config.dup_window, config.dup_entries, config.dup_bytes}),
-        dead_letters(config.dead_letters, config.dead_letter_bytes) {}
+        dead_letters(config.dead_letters, config.dead_letter_bytes),
+        copies(executor, config.copies, config.illp,
+               {.retry_min = config.retry_min, .retry_max = config.retry_max}, counters, log) {}
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
 
@@ -84,6 +87,7 @@ struct Context {
   Readiness ready;
   DuplicateStore duplicates;
   DeadLetters dead_letters;
+  Copies copies;
   std::shared_ptr<WorkerPool> pool;        // for files
   std::shared_ptr<SpoolAccess> spool;      // nothing: there is none
   std::shared_ptr<JournalAccess> journal;  // nothing: attempts are not written down

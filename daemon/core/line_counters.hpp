@@ -39,6 +39,9 @@ namespace llp::core {
   X(store_refused, "messages from the instrument refused because they could not be stored")                \
   X(duplicates_dropped, "possible duplicates acknowledged and not delivered")                              \
   X(duplicates_diverted, "possible duplicates delivered to the address for them")                          \
+  X(copies_sent, "copies that a further listener took")                                                    \
+  X(copies_failed, "copies that a further listener did not take, each try")                                \
+  X(copies_dropped, "copies dropped: a further listener's queue was full, or the line shut down")          \
   X(torn_files, "files of the spool and records of the journal that were not whole")                       \
   X(journal_errors, "deliveries not begun because the journal could not be written")
 

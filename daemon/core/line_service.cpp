@@ -145,6 +145,7 @@ struct LineService::Impl : std::enable_shared_from_this<Impl> {
     proximal.abort();
     if (c.line) c.line->close();
     c.transactor.close();
+    c.copies.close();
     c.changed.notify();
   }
 };
@@ -211,6 +212,7 @@ asio::awaitable<Result<void>> LineService::Impl::start(std::shared_ptr<Impl> sel
   c.scope.spawn(self->proximal.deliver_stored());
   c.scope.spawn(self->proximal.close_windows());
   c.scope.spawn(self->proximal.mend_spool());
+  for (std::size_t i = 0; i < c.copies.size(); ++i) c.scope.spawn(c.copies.serve(i));
   c.scope.spawn(self->distal.run());
   c.scope.spawn(self->distal.expire());
   co_return Result<void>{};

@@ -70,6 +70,7 @@ struct LineConfig {
   llp_protocol protocol = LLP_PROTO_X328;
   llp_params params{};
   std::vector<illp::Endpoint> to;      // targets, in order; empty: no proximal server
+  std::vector<illp::Endpoint> copies;  // further listeners to what the instrument sends
   std::optional<illp::Endpoint> dist;  // nothing: no distal server
   bool serve_dist_at_once = false;     // (-I) else after the line's first message, if `to` takes messages
   bool one_shot = false;               // leave the line after each transaction (-1)

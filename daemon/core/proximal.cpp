@@ -57,6 +57,7 @@ void Proximal::receive(line::Message message) {
     refuse(message, "the line is shut down");
     return;
   }
+  c_.copies.add(message.text);
   auto fate = std::make_shared<std::optional<line::Fate>>();
   c_.scope.spawn(watch_fate(message.id, fate));
   std::string id = c_.audit_id(message.text);

@@ -62,6 +62,16 @@ TEST(StoreKeys, ErrorsNameWhatIsAllowed) {
   EXPECT_NE(error("journal = \"maybe\"").find("auto, on, off"), std::string::npos);
 }
 
+TEST(StoreKeys, FurtherListeners) {
+  EXPECT_TRUE(line("").copies.empty());
+  const auto two = line("copies = [\"5002%archive\", \"unix:/run/monitor\"]");
+  ASSERT_EQ(two.copies.size(), 2U);
+  EXPECT_EQ(illp::to_string(two.copies[0]), "archive:5002");
+  EXPECT_EQ(illp::to_string(two.copies[1]), "unix:/run/monitor");
+  EXPECT_EQ(line("copies = \"5002\"").copies.size(), 1U);
+  EXPECT_NE(error("copies = [\"5002\", \"a b\"]").find("copies"), std::string::npos);
+}
+
 TEST(StoreKeys, PossibleDuplicatesAndTheJournal) {
   EXPECT_EQ(line("").on_duplicate, core::OnDuplicate::deliver);
   EXPECT_EQ(line("on_duplicate = \"drop\"").on_duplicate, core::OnDuplicate::drop);
