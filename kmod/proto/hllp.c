@@ -28,6 +28,8 @@ static void start(struct llp_engine *e, struct llp_io *io, enum hllp_kind kind, 
 	bool again = kind == HLLP_REQ || kind == HLLP_KEPT || (kind == HLLP_MSG && h->retry);
 
 	h->cur = kind;
+	if (kind == HLLP_MSG || kind == HLLP_REQ)
+		h->nak_from = e->now + (u64)e->p.char_time * (HLLP_HEAD + len + HLLP_TRAILER + 2 + HLLP_NAK);
 	llp_count(e, LLP_C_TX_BLOCKS);
 	if (again)
 		llp_count(e, LLP_C_RETRANSMISSIONS);
@@ -412,6 +414,7 @@ static u64 hllp_fingerprint(const struct llp_engine *e, u64 hash)
 		       (u64)h->kept_drop << 23 | (u64)h->req_tries << 24 | (u64)h->kept_tries << 32 |
 		       (u64)(h->id != 0) << 40 | (u64)(h->kept_id != 0) << 41);
 	hash = llp_mix(hash, (u64)h->len << 32 | h->req_len);
+	hash = llp_mix(hash, llp_rel(e, h->nak_from));
 	hash = llp_mix(hash, h->ans_id ? h->ans_len : 0);
 	return llp_mix(hash, h->kept_id ? h->kept_len : 0);
 }

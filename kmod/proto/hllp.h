@@ -21,6 +21,7 @@
 
 #define HLLP_HEAD	5U	/* SB t v v CR */
 #define HLLP_TRAILER	8U	/* ccccc xxx */
+#define HLLP_NAK	16U	/* an N block: head, a letter, trailer, EB CR */
 #define HLLP_MAX	99994U	/* data of a block: five digits, less the head */
 #define HLLP_CHUNK	1024U	/* text is digested, and with p.flow passed on, in pieces of this size */
 

@@ -8,7 +8,7 @@
 
 static void send_nak(struct llp_engine *e, struct llp_io *io, char code, const u8 *vv)
 {
-	u8 b[6 + 10] = { e->p.sb_char, 'N', vv[0], vv[1], CH_CR, (u8)code };
+	u8 b[HLLP_NAK] = { e->p.sb_char, 'N', vv[0], vv[1], CH_CR, (u8)code };
 
 	hllp_trailer(e, b + 6, b, 1, hllp_acc_add(e, 0, b + 5, 1));
 	llp_tx_ctl(e, b, sizeof(b));
@@ -291,8 +291,12 @@ void hllp_good_n(struct llp_engine *e, struct llp_io *io, char reason, enum llp_
 	llp_count(e, LLP_C_NAKS_RECEIVED);
 	if (kept && kept_refused(e, io))
 		return;
-	/* Or a response, of which the line made an N block. */
-	if (fv)
+	/*
+	 * Or a response, of which the line made an N block; or it began before
+	 * the request had left, and answers what came before. Then there is one
+	 * copy more on its way than are refused.
+	 */
+	if (fv || e->now < h->nak_from)
 		h->req_unsure = 1;
 	if (e->exch.state == LLP_X_WAIT && !e->exch.reply && !resend_under_way(e))
 		request_refused(e, io, reason);

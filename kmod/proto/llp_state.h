@@ -211,6 +211,7 @@ struct llp_hllp {
 	u32 ans_id, ans_len;	/* the same of a reply */
 	u32 req_id, req_len;	/* the last request */
 	u32 kept_id, kept_len;	/* the last reply */
+	u64 nak_from;		/* an N block that answers the request cannot be whole before, ns */
 };
 
 /* MLLP: see mllp.h */

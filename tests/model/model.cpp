@@ -353,6 +353,7 @@ void Model::snap(World& w) const {
     if (e.exch.limit != LLP_NEVER) e.exch.limit = rounded(e.exch.limit);
     e.exch.remaining = rounded(e.exch.remaining);
     if (config_.proto == LLP_PROTO_X328) e.u.x.leaves = 0;
+    if (config_.proto == LLP_PROTO_HLLP) e.u.h.nak_from = 0;
     if (config_.proto == LLP_PROTO_MLLP) e.u.m.dd_until = rounded(e.u.m.dd_until);
   }
 }
@@ -373,6 +374,8 @@ void Model::rebase(World& w) const {
     e.now = kEpoch;
     if (config_.proto == LLP_PROTO_X328)
       e.u.x.leaves = e.u.x.leaves > kEpoch + delta ? e.u.x.leaves - delta : 0;
+    if (config_.proto == LLP_PROTO_HLLP)
+      e.u.h.nak_from = e.u.h.nak_from > kEpoch + delta ? e.u.h.nak_from - delta : 0;
     if (config_.proto == LLP_PROTO_MLLP && e.u.m.dd_valid)
       e.u.m.dd_until = e.u.m.dd_until > delta ? e.u.m.dd_until - delta : 0;
   }

@@ -218,6 +218,33 @@ TEST(HllpInitiator, RefusedAfterADamagedNakIsUnknown) {
   }
 }
 
+// An N block takes sixteen characters. One that is whole sooner after the request has left answers noise
+// before it: the request was sent once more than it was refused.
+TEST(HllpInitiator, RefusedAfterANakOfWhatCameBeforeIsUnknown) {
+  constexpr std::uint64_t kChar = 1000000;
+  const std::uint64_t answered = (D(kM).size() + N('G').size()) * kChar;
+  for (const bool early : {true, false}) {
+    for (const char reason : {'B', 'X'}) {
+      auto s = waiting({}, kChar);
+      s->advance(answered - early);
+      s->feed(N('G'));
+      EXPECT_EQ(s->take(), D(kM));
+      for (int i = 0; i < 5; i++) {
+        s->advance(answered);
+        s->feed(N(reason));
+        s->take();
+      }
+      EXPECT_EQ(s->result(1).done_cause, LLP_CAUSE_REJECTED);
+      EXPECT_EQ(s->result(1).done_outcome, early ? LLP_OUT_UNKNOWN : LLP_OUT_REFUSED) << reason;
+      // What was not known of this one is forgotten with it.
+      s->submit(2, kM, 0);
+      s->advance(answered);
+      s->feed(N('B'));
+      EXPECT_EQ(s->result(2).done_outcome, LLP_OUT_REFUSED);
+    }
+  }
+}
+
 // A damaged response is one: the request may be there, however often its repeats are refused.
 TEST(HllpInitiator, RefusedAfterABadResponseIsUnknown) {
   auto s = waiting();
