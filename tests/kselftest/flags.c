@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 // Each error that a UART tells, at a byte that comes in each state of each protocol, and in each place of a
 // block: it is counted, no damaged message is given to a reader, and the line works on.
+//
+// Of the states that LLP_IOC_INFO tells, one has no row: MLLP's "waiting for the connection". A tty has no
+// connection that comes back: where the protocol drops it, n_llp connects again in the same call, and a line
+// that goes down ends what it was sending; so no byte can come there. Nor is a message of HLLP or MLLP 1
+// PENDING, since they acknowledge nothing: HLLP's "serving" is a message that its reader has not decided on.
 #include "station.h"
 
 struct state {
@@ -46,6 +51,12 @@ static bool pending(struct station* s, struct call* c) {
   return slave(s, c) && x328_says(s->wire, 1, "text\r", true) && EVENTUALLY(waiting(s->line) == 5);
 }
 
+// What its reader has in hand is not acknowledged.
+static bool in_hand(struct station* s, struct call* c) {
+  return file_set(s->line, LLP_IOC_POLICY, LLP_POLICY_COMMIT) == 0 && pending(s, c) &&
+         reads(s->line, "text\r");
+}
+
 static bool in_block(struct station* s, struct call* c) {
   (void)c;
   return SAYS(s->wire,
@@ -64,13 +75,43 @@ static bool served(struct station* s, struct call* c) {
          reads(s->line, "text\r");
 }
 
+// Half duplex: while one message is served, no other goes out.
+static bool queued_behind_service(struct station* s, struct call* c) {
+  return ioctl(s->line, LLP_IOC_DOWN) == 0 && line_set(s->line, "duplex", "half") == 0 &&
+         ioctl(s->line, LLP_IOC_UP) == 0 && served(s, c) && writes(s, c);
+}
+
 static bool requested(struct station* s, struct call* c) {
   return file_set(s->line, LLP_IOC_EXPECT, LLP_EXPECT_REQUIRED) == 0 && writes(s, c) &&
          hllp_hears(s->wire, 'D', "message\r") && call_end(c) == 8;
 }
 
+// The reply that did not come may still do, and be taken for another's.
+static bool queued_behind_guard(struct station* s, struct call* c) {
+  char none[8];
+  return file_set(s->line, LLP_IOC_EXPECT, LLP_EXPECT_REQUIRED) == 0 && writes(s, c) &&
+         mllp_hears(s->wire, "message\r") && call_end(c) == 8 && read(s->line, none, sizeof none) == -1 &&
+         errno == ETIMEDOUT && writes(s, c);
+}
+
 static bool committed(struct station* s, struct call* c) {
   return writes(s, c) && mllp_hears(s->wire, "message\r");
+}
+
+// So may the commit reply to a message that was taken back.
+static bool queued_behind_commit(struct station* s, struct call* c) {
+  return committed(s, c) && EVENTUALLY(state_is(s->line, "waiting for commit")) &&
+         file_set(s->line, LLP_IOC_ABORT, 0) == 0 && call_end(c) == -ECOMM && writes(s, c);
+}
+
+static bool mllp_pending(struct station* s, struct call* c) {
+  (void)c;
+  return mllp_says(s->wire, "text\r") && EVENTUALLY(waiting(s->line) == 5);
+}
+
+static bool mllp_in_hand(struct station* s, struct call* c) {
+  return file_set(s->line, LLP_IOC_POLICY, LLP_POLICY_COMMIT) == 0 && mllp_pending(s, c) &&
+         reads(s->line, "text\r");
 }
 
 enum { MLLP_2 = LLP_PROTOCOL_MLLP + 1 };  // release 2, here
@@ -84,17 +125,24 @@ static const struct state states[] = {
     {LLP_PROTOCOL_X328, "slave", slave, "\x02"},
     {LLP_PROTOCOL_X328, "slave, in block", x328_in_block, "x"},
     {LLP_PROTOCOL_X328, "slave", pending, "\x02"},
+    {LLP_PROTOCOL_X328, "slave", in_hand, "\x02"},
     {LLP_PROTOCOL_HLLP, "idle", rest, "x"},
     {LLP_PROTOCOL_HLLP, "receiving", in_block, "x"},
+    {LLP_PROTOCOL_HLLP, "queued", queued_behind_service, "\x0b"},
     {LLP_PROTOCOL_HLLP, "sending", held, "\x0b"},
     {LLP_PROTOCOL_HLLP, "serving", served, "x"},
     {LLP_PROTOCOL_HLLP, "waiting for the reply", requested, "\x0b"},
     {LLP_PROTOCOL_MLLP, "idle", rest, "x"},
     {LLP_PROTOCOL_MLLP, "receiving", in_block, "x"},
+    {LLP_PROTOCOL_MLLP, "queued", queued_behind_guard, "\x0b"},
     {LLP_PROTOCOL_MLLP, "sending", held, "\x0b"},
     {MLLP_2, "idle", rest, "x"},
     {MLLP_2, "receiving", in_block, "x"},
+    {MLLP_2, "queued", queued_behind_commit, "\x0b"},
+    {MLLP_2, "sending", held, "\x0b"},
     {MLLP_2, "waiting for commit", committed, "\x0b"},
+    {MLLP_2, "idle", mllp_pending, "\x0b"},
+    {MLLP_2, "idle", mllp_in_hand, "x"},
 };
 
 FIXTURE(flags){};
@@ -132,19 +180,21 @@ static bool starts_over(struct station* s, uint32_t protocol) {
 static void in_state(struct __test_metadata* _metadata, const struct state* at, const char* fault,
                      const char* counter) {
   static line_params x328 = {{"bid_pause", "100s"}, {"quiet", "10ms"}, {NULL, NULL}};
-  static line_params release = {{"release", "2"}, {NULL, NULL}};
+  static line_params release1 = {{"reply_timeout", "20ms"}, {"late_guard", "100s"}, {NULL, NULL}};
+  static line_params release2 = {{"release", "2"}, {NULL, NULL}};
   uint32_t protocol = at->protocol == MLLP_2 ? LLP_PROTOCOL_MLLP : at->protocol;
   struct station s;
   struct call c = {.line = -1};
   char got[64];
   ASSERT_TRUE(station_begin(&s, protocol, NULL));
   ASSERT_EQ(0, ioctl(s.line, LLP_IOC_DOWN));
-  ASSERT_EQ(0, line_tune(s.line, at->protocol == MLLP_2          ? release
+  ASSERT_EQ(0, line_tune(s.line, at->protocol == MLLP_2          ? release2
                                  : protocol == LLP_PROTOCOL_X328 ? x328
+                                 : protocol == LLP_PROTOCOL_MLLP ? release1
                                                                  : NULL));
   ASSERT_EQ(0, ioctl(s.line, LLP_IOC_UP));
   ASSERT_EQ(0, file_set(s.line, LLP_IOC_RECEIVE, 1));
-  ASSERT_TRUE(at->enter(&s, &c)) { TH_LOG("%s", at->name); }
+  ASSERT_TRUE(at->enter(&s, &c)) { TH_LOG("protocol %u: %s", at->protocol, at->name); }
   ASSERT_TRUE(EVENTUALLY(state_is(s.line, at->name))) {
     TH_LOG("%s: it is %s", at->name, line_info(s.line).state);
   }
@@ -156,7 +206,10 @@ static void in_state(struct __test_metadata* _metadata, const struct state* at, 
   }
   // Only what was whole before it is given out.
   ssize_t size = read_now(s.line, got, sizeof got);
-  EXPECT_TRUE(at->enter == pending ? size == 5 : size == -EAGAIN) { TH_LOG("%s: %zd bytes", at->name, size); }
+  bool whole = at->enter == pending || at->enter == mllp_pending;
+  bool held_back = at->enter == in_hand || at->enter == mllp_in_hand;
+  EXPECT_EQ(whole ? 5 : -EAGAIN, size) { TH_LOG("%s: %zd bytes", at->name, size); }
+  EXPECT_EQ(held_back, file_info(s.line).in_hand != 0) { TH_LOG("%s: %s", at->name, counter); }
 
   ASSERT_EQ(0, tty_control(LINE_END, "hold 0\n"));
   (void)file_set(s.line, LLP_IOC_ABORT, 0);
