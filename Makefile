@@ -31,8 +31,9 @@ demo: ## Set up, build what it needs, and run the main job before your eyes
 	@tools/demo/run --bin build/bin
 
 .PHONY: install
-install: all ## Install programs and manuals (PREFIX=/usr/local, DESTDIR=)
+install: all ## Install programs, units, manuals, the module (PREFIX=/usr/local, DESTDIR=)
 	@DESTDIR="$(DESTDIR)" cmake --install build --prefix "$(PREFIX)"
+	@DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" tools/dev/module-install --if-possible
 
 ##@ Tests
 
@@ -120,7 +121,7 @@ module: ## Compile n_llp for the kernels whose headers are there (KDIR=headers)
 	@tools/dev/module $(KDIR)
 
 .PHONY: module-install
-module-install: ## Install n_llp and llp.h (root; DKMS if there, DESTDIR=)
+module-install: ## Install n_llp and llp.h alone (root; DKMS if there, DESTDIR=)
 	@DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" tools/dev/module-install
 
 .PHONY: clean
