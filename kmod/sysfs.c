@@ -56,33 +56,69 @@ static ssize_t state_show(struct device *dev, struct device_attribute *attr, cha
 }
 static DEVICE_ATTR_RO(state);
 
-static ssize_t up_show(struct device *dev, struct device_attribute *attr, char *buf)
+static ssize_t policy_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
+	static const char *const policies[] = {
+		[LLP_POLICY_ARRIVAL] = "arrival",
+		[LLP_POLICY_READ] = "read",
+		[LLP_POLICY_COMMIT] = "commit",
+	};
 	struct llp_ioc_info info;
 
 	look(dev, &info);
-	return sysfs_emit(buf, "%d\n", !!(info.flags & LLP_INFO_UP));
+	return sysfs_emit(buf, "%s\n", policies[info.policy]);
 }
-static DEVICE_ATTR_RO(up);
+static DEVICE_ATTR_RO(policy);
 
-static ssize_t messages_show(struct device *dev, struct device_attribute *attr, char *buf)
+/* ---- numbers, and flags as 0 and 1 ---- */
+
+struct number {
+	struct device_attribute attr;
+	size_t at;		/* of a u32 in struct llp_ioc_info */
+	u32 flag;		/* a bit of it, or 0: all of it */
+};
+
+static ssize_t number_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
+	const struct number *n = container_of(attr, struct number, attr);
 	struct llp_ioc_info info;
+	u32 value;
 
 	look(dev, &info);
-	return sysfs_emit(buf, "%u\n", info.messages);
+	value = *(const u32 *)((const char *)&info + n->at);
+	return sysfs_emit(buf, "%u\n", n->flag ? !!(value & n->flag) : value);
 }
-static DEVICE_ATTR_RO(messages);
 
-static struct attribute *llp_attrs[] = {
+#define SHOWN(_name, _member, _flag) \
+	{ __ATTR(_name, 0444, number_show, NULL), offsetof(struct llp_ioc_info, _member), _flag }
+
+static struct number numbers[] = {
+	SHOWN(up, flags, LLP_INFO_UP),
+	SHOWN(ready, flags, LLP_INFO_READY),
+	SHOWN(receiver, flags, LLP_INFO_RECEIVER),
+	SHOWN(expectation, flags, LLP_INFO_EXPECTATION),
+	SHOWN(flow, flags, LLP_INFO_FLOW),
+	SHOWN(idle, flags, LLP_INFO_IDLE),
+	SHOWN(max_messages, max_messages, 0),
+	SHOWN(max_bytes, max_bytes, 0),
+	SHOWN(max_writes, max_writes, 0),
+	SHOWN(messages, messages, 0),
+	SHOWN(bytes, bytes, 0),
+	SHOWN(writes, writes, 0),
+	SHOWN(speed, speed, 0),
+	SHOWN(char_time, char_time, 0),
+};
+
+static struct attribute *const words[] = {
 	&dev_attr_name.attr,
 	&dev_attr_tty.attr,
 	&dev_attr_protocol.attr,
 	&dev_attr_state.attr,
-	&dev_attr_up.attr,
-	&dev_attr_messages.attr,
-	NULL
+	&dev_attr_policy.attr,
 };
+
+/* Both, filled in when the module is loaded. */
+static struct attribute *llp_attrs[ARRAY_SIZE(words) + ARRAY_SIZE(numbers) + 1];
 
 static const struct attribute_group llp_group = {
 	.attrs	= llp_attrs,
@@ -117,7 +153,7 @@ const struct attribute_group *llp_sysfs_groups[] = {
 };
 
 /**
- * llp_sysfs_init() - fills the table of what is shown in
+ * llp_sysfs_init() - fills the tables of what is shown in
  *
  * Context: the module's start, before there is a class.
  */
@@ -125,6 +161,10 @@ void llp_sysfs_init(void)
 {
 	u32 i;
 
+	for (i = 0; i < ARRAY_SIZE(words); i++)
+		llp_attrs[i] = words[i];
+	for (i = 0; i < ARRAY_SIZE(numbers); i++)
+		llp_attrs[ARRAY_SIZE(words) + i] = &numbers[i].attr.attr;
 	for (i = 0; i < LLP_COUNTERS; i++) {
 		counters[i].attr.name = llp_stats_name(i);
 		counters[i].attr.mode = 0444;

@@ -80,20 +80,6 @@ static int dumped(struct genl* g, uint32_t* last) {
   }
 }
 
-// A file of the line in sysfs, without its newline; "?": there is none.
-static const char* shown(uint32_t line, const char* file, char text[128]) {
-  char path[128];
-  snprintf(path, sizeof path, "/sys/class/llp/llp%u/%s", line, file);
-  strcpy(text, "?");
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd >= 0) {
-    ssize_t size = read(fd, text, 127);
-    text[size > 0 ? size - 1 : 0] = 0;
-    close(fd);
-  }
-  return text;
-}
-
 TEST_F(control, line_get_tells_what_the_device_tells) {
   struct llp_ioc_info info;
   struct llp_ioc_param param = {.name = "timer_a"};

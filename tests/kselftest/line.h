@@ -60,4 +60,18 @@ static inline int64_t line_counted(int line) {
   return sum;
 }
 
+// A file of the line in sysfs, without its newline; "?": there is none.
+static inline const char* shown(uint32_t line, const char* file, char text[128]) {
+  char path[128];
+  snprintf(path, sizeof path, "/sys/class/llp/llp%u/%s", line, file);
+  strcpy(text, "?");
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd >= 0) {
+    ssize_t size = read(fd, text, 127);
+    text[size > 0 ? size - 1 : 0] = 0;
+    close(fd);
+  }
+  return text;
+}
+
 #endif
