@@ -39,6 +39,7 @@ struct lt_fault {
  * @peer: the tty at the other end of the cable
  * @index: its number
  * @plugged: whether its device is there; under the control's mutex
+ * @mute: its driver has no write, from the next first open on
  *
  * @tx_lock: guards what follows; taken alone, or before nothing
  * @fifo: bytes that were written and are not on the line yet; the first is
@@ -82,6 +83,7 @@ struct lt_port {
 	struct lt_port *peer;
 	unsigned int index;
 	bool plugged;
+	bool mute;
 
 	spinlock_t tx_lock; /* the transmitter */
 	DECLARE_KFIFO(fifo, u8, LT_FIFO_SIZE);

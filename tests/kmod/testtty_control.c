@@ -9,6 +9,7 @@
  *	room N		hold at most N bytes that are not sent yet (1 to 4096)
  *	accept N	take at most N bytes by one write (0: no bound)
  *	late US		wake a writer so many microseconds late
+ *	mute 0|1	a tty that is opened anew cannot be written at all
  *	carrier 0|1	DCD; off hangs up, unless CLOCAL is set
  *	parity N	the byte that comes after N more has a parity error;
  *	frame N		likewise a framing error
@@ -17,7 +18,7 @@
  *	noise N		one byte in N has one of these errors, by chance (0: none)
  *	seed N		which ones: the same for the same seed and bytes
  *	clear		none of these any more
- *	defaults	pace, hold, room, accept, late and faults as at first
+ *	defaults	pace, hold, room, accept, late, mute and faults as at first
  *	hangup		hang up
  *	unplug, plug	take the device away, and bring it again
  */
@@ -94,6 +95,12 @@ static int lt_do_late(struct lt_port *lt, u64 number)
 	return 0;
 }
 
+static int lt_do_mute(struct lt_port *lt, u64 number)
+{
+	WRITE_ONCE(lt->mute, number);
+	return 0;
+}
+
 static int lt_do_carrier(struct lt_port *lt, u64 number)
 {
 	lt_set_carrier(lt, number);
@@ -165,6 +172,7 @@ static const struct lt_command lt_commands[] = {
 	{ "room",     true,  1, LT_FIFO_SIZE,   lt_do_room },
 	{ "accept",   true,  0, LT_FIFO_SIZE,   lt_do_accept },
 	{ "late",     true,  0, LT_MAX_LATE_US, lt_do_late },
+	{ "mute",     true,  0, 1,              lt_do_mute },
 	{ "carrier",  true,  0, 1,              lt_do_carrier },
 	{ "parity",   true,  0, U32_MAX,        lt_do_parity },
 	{ "frame",    true,  0, U32_MAX,        lt_do_frame },
@@ -227,7 +235,7 @@ static int lt_control_show(struct seq_file *out, void *unused)
 	unsigned long flags;
 
 	mutex_lock(&lt_mutex);
-	seq_printf(out, "plugged %d\ncarrier %d\n", lt->plugged, lt->carrier);
+	seq_printf(out, "plugged %d\ncarrier %d\nmute %d\n", lt->plugged, lt->carrier, lt->mute);
 	mutex_unlock(&lt_mutex);
 
 	spin_lock_irqsave(&lt->tx_lock, flags);

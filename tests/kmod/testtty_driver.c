@@ -80,6 +80,9 @@ static struct lt_port *lt_of(struct tty_struct *tty)
 	return lt_of_port(tty->port);
 }
 
+/* Those of lt_driver, but for write. */
+static struct tty_operations lt_mute_ops;
+
 static int lt_install(struct tty_driver *driver, struct tty_struct *tty)
 {
 	struct tty_port *port = tty_port_get(&lt_ports[tty->index]->port);
@@ -87,6 +90,8 @@ static int lt_install(struct tty_driver *driver, struct tty_struct *tty)
 
 	if (err)
 		tty_port_put(port); /* else lt_cleanup() does */
+	else if (READ_ONCE(lt_ports[tty->index]->mute))
+		tty->ops = &lt_mute_ops;
 	return err;
 }
 
@@ -360,6 +365,8 @@ static int __init lt_init(void)
 	lt_driver->init_termios = tty_std_termios;
 	lt_driver->init_termios.c_cflag = B9600 | CS8 | CREAD | HUPCL | CLOCAL;
 	tty_set_operations(lt_driver, &lt_ops);
+	lt_mute_ops = lt_ops;
+	lt_mute_ops.write = NULL;
 	err = lt_make_ports();
 	if (err)
 		goto put_driver;

@@ -505,6 +505,7 @@ void lt_line_defaults(struct lt_port *lt)
 	lt->room = LT_FIFO_SIZE;
 	lt->accept = 0;
 	lt->late_us = 0;
+	WRITE_ONCE(lt->mute, false);
 	lt_start(lt);
 	spin_unlock_irqrestore(&lt->tx_lock, flags);
 	lt_line_clear(lt);

@@ -76,6 +76,21 @@ TEST_F(attach, sys_admin_is_enough) {
   EXPECT_EQ(0, line_detach(self->a));
 }
 
+TEST_F(attach, tty_that_cannot_be_written_becomes_no_line) {
+  close(self->a);
+  ASSERT_EQ(0, tty_control(A, "mute 1\n"));
+  self->a = tty_open(A, O_NONBLOCK);
+  ASSERT_GE(self->a, 0);
+  EXPECT_EQ(EOPNOTSUPP, line_attach(self->a));
+  EXPECT_EQ(N_TTY, discipline(self->a));
+  EXPECT_FALSE(exclusive(self->a));
+  close(self->a);
+  ASSERT_EQ(0, tty_control(A, "mute 0\n"));
+  self->a = tty_open(A, O_NONBLOCK);
+  ASSERT_GE(self->a, 0);
+  EXPECT_EQ(0, line_attach(self->a));
+}
+
 // ---- what it makes
 
 TEST_F(attach, line_is_down_silent_and_told) {
@@ -125,6 +140,18 @@ TEST_F(attach, tty_is_exclusive_and_not_to_be_read_or_written) {
   EXPECT_EQ(EIO, errno);
   ASSERT_EQ(0, line_detach(self->a));
   EXPECT_FALSE(exclusive(self->a));
+}
+
+TEST_F(attach, exclusive_tty_is_opened_by_no_other) {
+  ASSERT_EQ(0, line_attach(self->a));
+  // Who may open any file, but is no administrator.
+  ASSERT_TRUE(drop_to(CAP_DAC_OVERRIDE));
+  EXPECT_EQ(-1, tty_open(A, O_NONBLOCK));
+  EXPECT_EQ(EBUSY, errno);
+  ASSERT_EQ(0, line_detach(self->a));
+  int other = tty_open(A, O_NONBLOCK);
+  EXPECT_GE(other, 0);
+  close(other);
 }
 
 TEST_F(attach, exclusive_by_its_users_own_wish_stays_so) {
