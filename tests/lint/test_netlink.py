@@ -8,9 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "vm"))
+
+from lib import source  # noqa: E402
+
 KMOD = ROOT / "kmod"
 CODE = "".join(path.read_text() for path in sorted(KMOD.glob("netlink*.c")))
 LIMITS = {"LLP_NAME_SIZE - 1": "31", "LLP_VALUE_SIZE - 1": "63"}
@@ -47,6 +53,15 @@ def uapi(name: str) -> int:
 def test_header_and_page_are_made_of_the_specification():
     made = subprocess.run([ROOT / "tools" / "dev" / "netlink", "--check"], capture_output=True, text=True)
     assert made.returncode == 0, made.stdout
+
+
+def test_specification_is_one_as_the_kernel_has_it():
+    schema = yaml.safe_load((source.fetch() / "Documentation/netlink/genetlink.yaml").read_text())
+    checker = jsonschema.Draft7Validator
+    checker.check_schema(schema)
+    assert [f"{list(error.absolute_path)}: {error.message}" for error in checker(schema).iter_errors(SPEC)] == []
+    # And not for want of a schema.
+    assert list(checker(schema).iter_errors(SPEC | {"protocol": "ethernet"}))
 
 
 @pytest.mark.parametrize("table, attributes", [("llp_policy", "llp"), ("llp_param_policy", "param")])
