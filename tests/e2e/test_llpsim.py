@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 from pathlib import Path
@@ -54,6 +55,43 @@ def files(stage, *sizes):
 
 def stored(directory, kind):
     return [path.read_bytes() for path in sorted(directory.glob(f"*.{kind}"))]
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("terminal", (True, False))
+def test_progress(stage, terminal):
+    """Of many messages: a counter on a terminal, and nothing into a file; of few, each by its name."""
+    ends = Ends(stage, "unix")
+    start_maker(stage, ends, "mllp", "ack")
+    _, (path,) = files(stage, 200)
+    for count in (21, 20):
+        command = [BIN / "llpsim", "--protocol", "mllp", "--line", ends.other, "send", "--repeat", str(count),
+                   "--unique-ids", path]
+        if terminal:  # which script(1) gives
+            command = ["script", "-qec", shlex.join(str(word) for word in command), "/dev/null"]
+        sender = stage.start(command, stdin=subprocess.PIPE).finish()
+        said = (sender.out if terminal else sender.err).decode()
+        counted = "".join(f"\r{i + 1} of {count}" for i in range(count))
+        assert (counted in said) == (terminal and count > 20), said
+        assert (" of 2" in said) == (terminal and count > 20), said
+        assert said.count("message0.hl7: ") == (count if count <= 20 else 0)
+
+
+def test_stays(stage):
+    """It answers after its last message as before, and ends with the status of what it sent."""
+    ends = Ends(stage, "unix")
+    _, paths = files(stage, 300, 400)
+    got = stage.path("got")
+    got.mkdir()
+    maker = start_maker(stage, ends, "mllp", "--out", got, "send", "--also-serve", "ack", "--stay", paths[0])
+    sender = other(stage, ends, "mllp", "send", "--also-serve", "ack", "--stay", paths[1])
+    for program in (maker, sender):
+        program.wait_for("^all sent$")
+    assert maker.running() and sender.running()
+    sender.stop()
+    other(stage, ends, "mllp", "send", paths[1]).finish()
+    maker.stop()
+    assert len(stored(got, "msg")) + len(stored(got, "repeat")) == 2
 
 
 @pytest.mark.core

@@ -60,7 +60,7 @@ struct Options {
                                                          ladder_file, lock_dir = "/var/lock";
   std::vector<std::string> settings, files;
   unsigned pace = 0;
-  bool ladder = false, quiet = false, list_params = false;
+  bool ladder = false, quiet = false, list_params = false, stay = false;
   std::vector<std::string> silence, delay_ack;
   std::string fault_dir = "both";
   std::optional<std::uint64_t> seed;
@@ -162,8 +162,9 @@ Result<sim::Answer> answer_of(const std::string& word, Options& o) {
 // Runs one station until it is done or told to stop.
 class Run {
  public:
-  Run(asio::io_context& io, line::Line& line, sim::Station& station)
-      : line_(line), station_(station), io_(io) {}
+  // `stay`: what was sent is no end.
+  Run(asio::io_context& io, line::Line& line, sim::Station& station, bool stay)
+      : line_(line), station_(station), io_(io), stay_(stay) {}
 
   void start(std::optional<std::vector<sim::OutMessage>> messages, bool announce) {
     asio::co_spawn(io_, main(std::move(messages), announce), [this](const std::exception_ptr& e) {
@@ -182,6 +183,12 @@ class Run {
     if (!served && !error_) error_ = served.error();
   }
 
+  asio::awaitable<void> send_all(std::vector<sim::OutMessage> messages, bool announce) {
+    const Result<void> sent = co_await station_.send(std::move(messages));
+    if (!sent && !error_) error_ = sent.error();
+    if (announce) fmt::print(stderr, "all sent\n");
+  }
+
   asio::awaitable<void> main(std::optional<std::vector<sim::OutMessage>> messages, bool announce) {
     const Result<void> started = co_await line_.start();
     if (!started) {
@@ -190,7 +197,10 @@ class Run {
       co_return;
     }
     if (announce) fmt::print(stderr, "ready: {}\n", line_.describe());
-    if (messages) {
+    if (messages && stay_) {
+      asio::co_spawn(io_, send_all(std::move(*messages), announce), asio::detached);
+      co_await serve_beside();
+    } else if (messages) {
       asio::co_spawn(io_, serve_beside(), asio::detached);
       const Result<void> sent = co_await station_.send(std::move(*messages));
       if (!sent) error_ = sent.error();
@@ -204,6 +214,7 @@ class Run {
   line::Line& line_;
   sim::Station& station_;
   asio::io_context& io_;
+  const bool stay_;
   std::optional<Error> error_;
 };
 
@@ -273,7 +284,7 @@ int run(Options& o, const std::string& command) {
   const std::unique_ptr<line::Line> line = line::make_engine_line(
       io.get_executor(), std::move(bytes), protocol->protocol, *params, line_options, log);
   sim::Station station(*line, o.station, report);
-  Run running(io, *line, station);
+  Run running(io, *line, station, o.stay);
   bool stopped = false;
   signals.async_wait([&](const asio::error_code& ec, int) {
     if (ec) return;
@@ -358,6 +369,7 @@ int main(int argc, char** argv) {
                    "send again what is known to have failed, so often");
   send->add_flag("--retry-unknown", o.station.retry_unknown, "and what may or may not have arrived");
   send->add_option("--also-serve", o.also, "answer messages meanwhile: ack, echo, none or a file");
+  send->add_flag("--stay", o.stay, "go on with that when all is sent, until told to end");
   auto* serve = app.add_subcommand("serve", "take messages and answer them");
   serve->add_option("--reply", o.answer_text, "ack, echo, none or a file")->default_val("none");
   auto* ack = app.add_subcommand("ack", "take messages and answer with HL7 acknowledgements");
