@@ -3,8 +3,8 @@
 
 What each protocol promises, no more and no less:
 
-    X3.28   one damaged byte a block, lost and late acknowledgements, silence: every message whole, in order
-            and once, or its sender is told; a repeat is marked
+    X3.28   one damaged, lost, doubled or inserted byte a block, lost and late acknowledgements, silence: every
+            message whole, in order and once, or its sender is told; a repeat is marked
     HLLP    the same; a lost reply is told to the sender, who sends again
     MLLP 2  no check characters, so no damage: lost and late commit replies and silence lose and mix nothing
     MLLP 1  promises nothing: no faults
@@ -21,12 +21,12 @@ import pytest
 from support import ENGINE, SOAK
 from support.apps import call_until_taken
 from support.bridge import Bridge
-from support.content import control_id, hl7
+from support.content import control_id, hl7, reply_to
 from support.lines import ANY
-from support.programs import until
 
 COUNT = 1000
 SEEDS = (11, 12, 13, 14, 15, 16, 17, 18) if SOAK else (11, 12, 13)
+BOTH_SEEDS = SEEDS if SOAK else SEEDS[:1]
 RUN = 600.0 if ENGINE != "kernel" else 3600.0  # a bound for hangs
 
 # Faults of llpsim: on what it sends and, for bytes and blocks, on what it gets.
@@ -66,6 +66,88 @@ def injected(protocol, count, json_file):
     return faults
 
 
+def write_files(directory, messages):
+    directory.mkdir()
+    files = [directory / f"{i:04d}.hl7" for i in range(len(messages))]
+    for file, message in zip(files, messages):
+        file.write_bytes(message)
+    return files
+
+
+def arrived_at_the_application(b, messages):
+    """All, whole, in order, and once or marked."""
+    got = b.app.requests
+    sent = set(messages)
+    assert all(request in sent for request in got), "the application got something that was never sent"
+    assert first_seen(got) == messages, "not all, or not in order"
+    repeats = len(got) - len(messages)
+    marked = len(re.findall("possible duplicate", b.drv.log))
+    assert repeats <= marked, f"{repeats} repeats, {marked} of them marked"
+    return f"{len(got)} delivered, {repeats} repeats, {marked} marked"
+
+
+def received(directory, *kinds):
+    """What llpsim has stored, in order."""
+    return [file.read_bytes() for file in sorted(directory.iterdir()) if file.suffix in kinds]
+
+
+def arrived_at_the_instrument(b, out, messages, report, refused, answers=()):
+    """All, whole, in order, and once unless there was a reason for a repeat, which is counted.
+
+    answers: to what it sent itself; one that comes when it waits no more, or again, is kept with the rest.
+    """
+    stored = received(out, ".msg", ".repeat")
+    got = [message for message in stored if message not in answers]
+    assert len(stored) - len(got) == report["messages"]["late"], "a late answer was not known for one"
+    assert len(received(out, ".repeat")) == report["messages"]["repeats"], "a repeat was not counted"
+    sent = set(messages)
+    assert all(request in sent for request in got), "the instrument got something that was never sent"
+    assert first_seen(got) == messages, "not all, or not in order"
+    repeats = len(got) - len(messages)
+    allowed = refused + commit_replies_lost(b.protocol, report["faults"])
+    if b.protocol == "hllp" and answers:
+        # A NAK names no block: where both send, one for noise or for a reply may bring a request once more.
+        allowed += report["frames"]["naks_out"]
+    assert repeats <= allowed, f"{repeats} repeats, only {allowed} had a reason: {report['faults']}"
+    return f"{len(got)} received, {repeats} repeats, {refused} refused"
+
+
+def commit_replies_lost(protocol, faults):
+    """MLLP 2: each lost or late one may cost a repeat, and so may each of those in a silence."""
+    if protocol != "mllp2":
+        return 0
+    return faults["acks_lost"] + faults["acks_delayed"] + 4 * faults["silences"]
+
+
+class Clients(threading.Thread):
+    """Callers of dist, one after the other as an application does it; each sends again what was refused."""
+
+    def __init__(self, b, messages):
+        super().__init__(daemon=True)
+        self.b, self.messages = b, messages
+        self.refused, self.wrong = 0, []
+        b.wait_dist()
+        self.start()
+
+    def run(self):
+        for message in self.messages:
+            try:
+                reply, refused = call_until_taken(self.b.dist, message, RUN)
+            except Exception as e:  # told in check()
+                if isinstance(e, ConnectionRefusedError):
+                    self.b.drv.ends_within(5)  # its last words are in the report
+                self.wrong.append(f"{control_id(message)}: {type(e).__name__} {e}")
+                return
+            self.refused += refused
+            if b"\rMSA|AA|" + control_id(message) + b"\r" not in reply:
+                self.wrong.append(f"{control_id(message)} got the reply {reply[:120]!r}")
+
+    def check(self):
+        self.join(RUN)
+        assert not self.is_alive(), "the clients still wait"
+        assert not self.wrong, self.wrong
+
+
 class Inward:
     """llpsim sends, an application takes."""
 
@@ -73,12 +155,7 @@ class Inward:
         self.seed, self.messages = seed, batch(f"I{seed}-", count)
         self.json = stage.path(f"in{seed}.json")
         options = [*SETTINGS[protocol], *options]
-        directory = stage.path(f"in{seed}")
-        directory.mkdir()
-        files = []
-        for i, message in enumerate(self.messages):
-            files.append(directory / f"{i:04d}.hl7")
-            files[-1].write_bytes(message)
+        files = write_files(stage.path(f"in{seed}"), self.messages)
         self.b = Bridge(stage, protocol, ANY, *options, dist=False, name=f"in{seed}.s")
         self.sim = self.b.simulate(*options, "--seed", seed, *FAULTS[protocol], "--fault-dir", "both",
                                    "--json", self.json, "send", "--retry-failed", "100", "--retry-unknown", *files)
@@ -86,19 +163,13 @@ class Inward:
     def check(self):
         self.sim.finish(RUN)
         self.b.drv.stop()
-        got = self.b.app.requests
-        sent = set(self.messages)
-        assert all(request in sent for request in got), "the application got something that was never sent"
-        assert first_seen(got) == self.messages, "not all, or not in order"
-        repeats = len(got) - len(self.messages)
-        marked = len(re.findall("possible duplicate", self.b.drv.log))
-        assert repeats <= marked, f"{repeats} repeats, {marked} of them marked"
+        told = arrived_at_the_application(self.b, self.messages)
         faults = injected(self.b.protocol, len(self.messages), self.json)
-        return f"in, seed {self.seed}: {len(got)} delivered, {repeats} repeats, {marked} marked; {faults}"
+        return f"in, seed {self.seed}: {told}; {faults}"
 
 
 class Outward:
-    """Clients of dist send, one after the other as an application does; llpsim takes and answers."""
+    """Clients of dist send; llpsim takes and answers."""
 
     def __init__(self, stage, protocol, seed, count=COUNT, options=()):
         self.seed, self.messages = seed, batch(f"O{seed}-", count)
@@ -109,45 +180,62 @@ class Outward:
         self.b = Bridge(stage, protocol, ANY, *options, app=None, name=f"out{seed}.s")
         self.sim = self.b.simulate(*options, "--seed", seed, *FAULTS[protocol], "--fault-dir", "both",
                                    "--out", self.out, "--json", self.json, "ack")
-        self.b.wait_dist()
-        self.refused, self.wrong = 0, []
-        self.thread = threading.Thread(target=self._clients, daemon=True)
-        self.thread.start()
+        self.clients = Clients(self.b, self.messages)
 
-    def _clients(self):
-        for message in self.messages:
-            try:
-                reply, refused = call_until_taken(self.b.dist, message, RUN)
-            except Exception as e:  # told in check()
-                self.wrong.append(f"{control_id(message)}: {type(e).__name__} {e}")
-                return
-            self.refused += refused
-            if b"\rMSA|AA|" + control_id(message) + b"\r" not in reply:
-                self.wrong.append(f"{control_id(message)} got the reply {reply[:120]!r}")
+    @property
+    def refused(self):
+        return self.clients.refused
 
     def check(self):
-        self.thread.join(RUN)
-        assert not self.thread.is_alive(), "the clients still wait"
-        assert not self.wrong, self.wrong
+        self.clients.check()
         self.b.drv.stop()
         self.sim.stop()
         report = json.loads(self.json.read_text())
-        got = [file.read_bytes() for file in sorted(self.out.iterdir())]
-        sent = set(self.messages)
-        assert all(request in sent for request in got), "the instrument got something that was never sent"
-        assert first_seen(got) == self.messages, "not all, or not in order"
-        repeats = len(got) - len(self.messages)
-        allowed = self.refused + self._commit_replies_lost(report["faults"])
-        assert repeats <= allowed, f"{repeats} repeats, only {allowed} had a reason: {report['faults']}"
-        assert repeats == report["messages"]["repeats"], "a repeat was not counted"
+        told = arrived_at_the_instrument(self.b, self.out, self.messages, report, self.refused)
         faults = injected(self.b.protocol, len(self.messages), self.json)
-        return f"out, seed {self.seed}: {len(got)} received, {repeats} repeats, {self.refused} refused; {faults}"
+        return f"out, seed {self.seed}: {told}; {faults}"
 
-    def _commit_replies_lost(self, faults):
-        """MLLP 2: each lost or late one may cost a repeat, and so may each of those in a silence."""
-        if self.b.protocol != "mllp2":
-            return 0
-        return faults["acks_lost"] + faults["acks_delayed"] + 4 * faults["silences"]
+
+class Both:
+    """The instrument sends while clients of dist do: both servers of llpdrv at once, over every kind of line."""
+
+    KIND = {"x328": "pty", "hllp": "tty", "mllp2": "tcp-listen", "mllp": "unix-listen"}
+    # Bytes that come twice, and bytes that nobody sent.
+    MORE = {"x328": ["--double", "0.0002", "--insert", "0.0002"], "hllp": ["--double", "0.0001", "--insert", "0.0001"]}
+
+    def __init__(self, stage, protocol, seed):
+        self.seed = seed
+        count = 40 if ENGINE == "kernel" else 80 if protocol == "x328" else 200
+        self.inward, self.outward = batch(f"I{seed}-", count), batch(f"O{seed}-", count)
+        self.out, self.json = stage.path(f"both{seed}"), stage.path(f"both{seed}.json")
+        self.out.mkdir()
+        files = write_files(stage.path(f"in{seed}"), self.inward)
+        role = ["--role", "primary"] if protocol == "x328" else []
+        self.b = Bridge(stage, protocol, ANY if ENGINE else self.KIND[protocol], *SETTINGS[protocol],
+                        name=f"both{seed}.s")
+        self.sim = self.b.simulate(*SETTINGS[protocol], *role, "--seed", seed, *FAULTS[protocol],
+                                   *self.MORE.get(protocol, []), "--fault-dir", "both", "--out", self.out,
+                                   "--json", self.json, "send", "--retry-failed", "100", "--retry-unknown",
+                                   "--also-serve", "ack", "--stay", *files)
+        self.clients = Clients(self.b, self.outward)
+
+    def check(self):
+        self.clients.check()
+        self.sim.wait_for("^all sent$", RUN)
+        self.b.drv.stop()
+        self.sim.exit_status = None  # what it says is looked at below
+        self.sim.stop()
+        report = json.loads(self.json.read_text())
+        failed = [result for result in report["results"] if not (result["good"] and result["replied"])]
+        assert not failed and len(report["results"]) == len(self.inward), failed
+        answers = [reply_to(message) for message in self.inward]
+        told = [arrived_at_the_application(self.b, self.inward),
+                arrived_at_the_instrument(self.b, self.out, self.outward, report, self.clients.refused, answers)]
+        assert first_seen(received(self.out, ".reply")) == answers, "not every answer, or not to its message"
+        faults = {name: number for name, number in report["faults"].items() if number}
+        if self.MORE.get(self.b.protocol):
+            assert "doubled" in faults and "inserted" in faults, faults
+        return f"both, seed {self.seed}: in {told[0]}; out {told[1]}; {faults}"
 
 
 @pytest.mark.parametrize("direction", [Inward, Outward])
@@ -176,6 +264,15 @@ def test_two_thousand_messages(stage, protocol):
 def test_some_messages(stage, protocol, direction):
     """The same, short."""
     print(direction(stage, protocol, 7, count=60).check())
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("protocol", ["x328", "hllp", "mllp2", "mllp"])
+def test_both_ways_at_once(stage, protocol):
+    """Each protocol over a kind of line of its own, its two servers competing for the line; MLLP 1 without faults."""
+    print("seeds", *BOTH_SEEDS)
+    for run in [Both(stage, protocol, seed) for seed in BOTH_SEEDS]:
+        print(run.check())
 
 
 @pytest.mark.parametrize("direction", [Inward, Outward])

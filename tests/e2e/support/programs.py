@@ -145,6 +145,16 @@ class Program:
     def send(self, signum):
         self.process.send_signal(signum)
 
+    def ends_within(self, seconds):
+        """Whether it ends by itself so soon: for telling what it was about when something else failed."""
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        for thread in self._readers:
+            thread.join(1.0)
+        return True
+
     def wait(self, timeout=PATIENCE):
         """Waits for the end; returns the exit status (negative: the signal that killed it)."""
         self.expected_end = True
