@@ -20,7 +20,7 @@ from support.lines import ANY, Line
 from support.programs import BIN, free_port, listening, until
 
 # sysexits.h, as documented in llpdrv(8).
-USAGE, NO_INPUT, UNAVAILABLE, OS_ERROR, IN_USE = 64, 66, 69, 71, 75
+USAGE, NO_INPUT, UNAVAILABLE, OS_ERROR, IN_USE, NOT_PERMITTED = 64, 66, 69, 71, 75, 77
 
 
 def one_line(program, *words):
@@ -60,7 +60,10 @@ WRONG = {
     "bad baud rate": (["-m", "-t", "/dev/null,fast", "-i", "5001"], USAGE, ["fast"]),
     "bad mode": (["-m", "-t", "/dev/null,9600,8x1", "-i", "5001"], USAGE, ["8x1"]),
     "socket path too long": (["-m", "-u", "/" + "x" * 200, "-i", "5001"], USAGE, ["socket"]),
-    "unknown service": (["-m", "-p", "-", "-i", "-", "-i", "no-such-service"], None, ["no-such-service"]),
+    "unknown service": (["-m", "-p", "-", "-i", "-", "-i", "no-such-service"], UNAVAILABLE, ["no-such-service"]),
+    "unknown service to call": (["-m", "-p", "-", "-i", "no-such-service"], UNAVAILABLE, ["no-such-service"]),
+    "unknown service of the line": (["-m", "-i", "no-such-service%127.0.0.1", "-i", "5001"], UNAVAILABLE,
+                                    ["no-such-service"]),
     "missing device": (["-m", "-t", "/dev/no-such-port", "-i", "5001"], NO_INPUT, ["/dev/no-such-port"]),
     "no serial port": (["-m", "-t", "/dev/null", "-i", "5001"], OS_ERROR, ["/dev/null"]),
     "socket in no directory": (["-m", "-u", "/no/such/dir/s", "-i", "5001"], NO_INPUT, ["/no/such/dir/s"]),
@@ -74,9 +77,42 @@ def test_wrong(stage, case):
     """One clear line on standard error that names what is wrong, and the documented exit status."""
     args, status, words = WRONG[case]
     program = stage.llpdrv(*args, exit_status=None)
-    seen = program.wait()
-    assert seen == status if status is not None else seen in (USAGE, UNAVAILABLE), program.report()
+    assert program.wait() == status, program.report()
     one_line(program, *words)
+
+
+@pytest.mark.user
+@pytest.mark.core
+class TestNotPermitted:
+    """The system refuses. Root, whom nothing is refused, does without its capabilities."""
+
+    @pytest.fixture
+    def closed(self, stage):
+        """A directory in which nothing can be made."""
+        directory = stage.path("closed")
+        directory.mkdir(mode=0o500)
+        return directory
+
+    def refused(self, stage, *args):
+        without = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
+        return stage.start([*without, BIN / "llpdrv", "-y", "--runtime-dir", stage.run_dir, "--lock-dir", stage.lock_dir,
+                            *args], exit_status=NOT_PERMITTED).finish()
+
+    def test_line(self, stage, closed):
+        path = closed / "line"
+        one_line(self.refused(stage, "-m", "-u", path, "-i", "5001"), str(path))
+
+    def test_dist(self, stage, closed):
+        """Said at the start, though it is to listen there later."""
+        path = closed / "dist"
+        one_line(self.refused(stage, "-m", "-u", stage.run_dir / "s", "-i", "5001", "-i", f"unix:{path}"), str(path))
+
+    def test_port(self, stage, closed):
+        master, slave = os.openpty()
+        stage.cleanup(lambda: [os.close(fd) for fd in (master, slave)])
+        device = os.ttyname(slave)
+        os.chmod(device, 0)
+        one_line(self.refused(stage, "-m", "-t", device, "-i", "5001"), device)
 
 
 @pytest.mark.user

@@ -17,6 +17,8 @@ from support.content import hl7, reply_to
 from support.lines import ANY
 from support.programs import until
 
+IN_USE = 75  # as documented in llpdrv(8)
+
 
 @pytest.mark.core
 def test_a_transaction_waits_for_the_lock(stage):
@@ -73,8 +75,8 @@ def test_one_receiver_for_a_line(stage):
     """A second llpdrv under the same name says who has it, on one line."""
     first = Bridge(stage, "mllp", ANY, "--name", "chem", name="a")
     first.station
-    second = Bridge(stage, "mllp", ANY, "--name", "chem", name="b").start(exit_status=None)
-    assert second.drv.wait() != 0
+    second = Bridge(stage, "mllp", ANY, "--name", "chem", name="b").start(exit_status=IN_USE)
+    second.drv.finish()
     assert str(first.drv.pid) in second.drv.log
     assert len(second.drv.log.splitlines()) == 1
 
@@ -113,8 +115,7 @@ class TestPort:
         device, _ = port
         first = drv(stage, device, "--name", "one")
         until(lock_file(stage, device).exists, "the lock file", program=first)
-        second = drv(stage, device, "--name", "two", exit_status=None)
-        assert second.wait() != 0
+        second = drv(stage, device, "--name", "two", exit_status=IN_USE).finish()
         assert device in second.log and str(first.pid) in second.log
         assert len(second.log.splitlines()) == 1
 
@@ -142,8 +143,7 @@ class TestPort:
         device, _ = port
         other = stage.start(["sleep", "1000"], exit_status=None)
         lock_file(stage, device).write_text(f"{other.pid:10d}\n")
-        second = drv(stage, device, exit_status=None)
-        assert second.wait() != 0
+        second = drv(stage, device, exit_status=IN_USE).finish()
         assert str(other.pid) in second.log and "sleep" in second.log
         assert lock_file(stage, device).read_text() == f"{other.pid:10d}\n"
 
@@ -163,8 +163,7 @@ class TestPort:
         """As picocom and tio take it."""
         device, slave = port
         fcntl.flock(slave, fcntl.LOCK_EX)
-        second = drv(stage, device, exit_status=None)
-        assert second.wait() != 0
+        second = drv(stage, device, exit_status=IN_USE).finish()
         assert device in second.log
         assert not lock_file(stage, device).exists()
 
