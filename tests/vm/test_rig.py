@@ -17,7 +17,8 @@ import pytest
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-from harness.case import FAILED, PASSED  # noqa: E402
+from harness import tap  # noqa: E402
+from harness.case import FAILED, PASSED, SKIPPED  # noqa: E402
 from lib import check, debs, guest, initramfs, kernels, modules, sanitized, splats, uml  # noqa: E402
 from lib.qemu import Machine  # noqa: E402
 
@@ -147,6 +148,33 @@ def test_sanitized_kernel_is_named_by_what_it_is_made_of(name, monkeypatch):
     assert sanitized.key(name, "6.12.1-1", "gcc 12") != one
 
 
+KUNIT = """KTAP version 1
+    # Subtest: n_llp_glue
+    1..2
+        # Subtest: timer
+        ok 1 sooner
+        {second} 2 later
+    {second} 1 timer
+    ok 2 rooms # SKIP no room
+# n_llp_glue: pass:2 fail:0 skip:0 total:2
+{second} 1 n_llp_glue
+"""
+
+
+@pytest.mark.parametrize("second", ["ok", "not ok"])
+def test_kunit_results_are_told_one_by_one(tmp_path, second):
+    suite = tmp_path / "n_llp_glue"
+    suite.mkdir()
+    (suite / "results").write_text(KUNIT.format(second=second))
+    said = subprocess.run([HERE / "programs" / "kunit", tmp_path], capture_output=True, text=True, check=False)
+    cases = tap.parse(said.stdout, "kunit")
+    assert [case.outcome for case in cases] == [PASSED, PASSED if second == "ok" else FAILED, SKIPPED]
+    assert (said.returncode == 0) == (second == "ok")
+    # Tests that were not built in are no success.
+    (suite / "results").unlink()
+    assert subprocess.run([HERE / "programs" / "kunit", tmp_path], capture_output=True, check=False).returncode == 1
+
+
 def test_uml_is_started_with_the_share_and_its_own_memory(tmp_path):
     machine = Machine(kernels.Kernel("um-san", tmp_path), tmp_path / "uml-init", tmp_path, tmp_path / "console", memory=300,
                       append="time-travel=inf-cpu")
@@ -273,7 +301,7 @@ def test_noise_is_neither_a_pass_nor_a_complaint():
 
 def test_warning_fails_a_run_that_else_passes():
     said = vm("sh", "-c", "modprobe llp_splat && rmmod llp_splat")
-    assert said.returncode == guest.SPLAT and "llp_splat_init" in said.stderr
+    assert said.returncode == guest.SPLAT and "splat_warn" in said.stderr
 
 
 def test_kernel_that_dies_is_reported():
@@ -342,7 +370,7 @@ def test_list_of_programs(tmp_path):
     assert failed["status"] == "exit status 3"
     assert "no plan" in failed["silent"]
     assert "plan" in failed["noisy"] or "number" in failed["noisy"]
-    assert "llp_splat_init" in failed["warns"]
+    assert "splat_warn" in failed["warns"]
     assert "the time was up" in failed["hangs"]
     assert "cannot be loaded" in failed["unloadable"]
     assert failed["after"] == ""

@@ -162,8 +162,8 @@ def unpack(deb: Path, directory: Path) -> None:
         raise RigError(f"{deb.name} is not made as expected: {said.stderr}")
 
 
-def fetch(name: str) -> Kernel:
-    """The kernel: from the cache, or built now, which takes minutes."""
+def fetch(name: str, jobs: int = 0) -> Kernel:
+    """The kernel: from the cache, or built now by so many jobs (0: one for each processor), which takes minutes."""
     store = cache() / "kernels"
     with locked(store / f"{name}.lock"):
         version = debs.candidates([SOURCE]).get(SOURCE)
@@ -190,7 +190,7 @@ def fetch(name: str) -> Kernel:
             unpack(deb, scratch)
             build = Build(name, scratch)
             build.configure()
-            build.make(f"-j{os.cpu_count() or 2}", count=True)
+            build.make(f"-j{jobs or os.cpu_count() or 2}", count=True)
             build.install(new)
             (new / "complete").write_text(f"{SOURCE} {version}\n")
             new.rename(final)

@@ -13,7 +13,7 @@ from .paths import RigError
 from .qemu import Machine, end
 
 COMMAND_LINE = ("root=/dev/root rootfstype=hostfs rootflags=/ ro con=null con0=null,fd:2 console=tty0 ssl63=null,fd:1 "
-                "loglevel=5 panic=-1 panic_on_oops=1 noreboot rcupdate.rcu_cpu_stall_timeout=180")
+                "loglevel=5 panic=-1 panic_on_oops=1 noreboot rcupdate.rcu_cpu_stall_timeout=180 kasan_multi_shot")
 
 
 def memory_place(mebibytes: int) -> str:
