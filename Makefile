@@ -73,6 +73,11 @@ sanitized: ## The module on kernels with KASAN, lockdep, ... (built once)
 	@$(deps) build test module vm kernel
 	@tests/run sanitized
 
+.PHONY: module-coverage
+module-coverage: ## Lines and branches of the module that its tests reach
+	@$(deps) --check build module vm kernel
+	@tests/vm/coverage
+
 .PHONY: vmshell
 vmshell: ## A prompt on Debian's kernel with the modules (KERNEL=6.1)
 	@$(deps) --check build module vm

@@ -150,6 +150,8 @@ def boot(job: Job, built: modules.Modules, directory: Path) -> tuple[Result, boo
         (directory / "dmesg").write_text("".join(f"{line}\n" for line in result.kmsg))
         if (share / "leaks").exists():
             shutil.copyfile(share / "leaks", directory / "leaks")
+        if (share / "gcov").exists():
+            shutil.copytree(share / "gcov" / "sys" / "kernel" / "debug" / "gcov", directory / "gcov")
         shutil.copytree(share / "programs", directory / "programs", dirs_exist_ok=True)
         if job.results:
             shutil.copytree(share / "results", job.results, dirs_exist_ok=True)
