@@ -90,6 +90,7 @@ struct Capture {
   std::array<StationInfo, 2> stations;
   std::vector<std::string> shows;  // requirements (docs/conformance/)
   std::uint64_t slack = 0;         // ns: how far times of what is sent may differ
+  std::uint32_t character = 0;     // ns: what a character takes on the line, for the engine to reckon with
   std::vector<Entry> entries;
 
   StationInfo& station(Side side) { return stations.at(static_cast<std::size_t>(side)); }

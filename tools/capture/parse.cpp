@@ -222,6 +222,11 @@ Parsed<void> header(Capture& c, std::string_view name, std::string_view value) {
     const auto ns = seconds(value);
     if (!ns) return std::unexpected(ns.error());
     c.slack = *ns;
+  } else if (name == "character") {
+    const auto ns = seconds(value);
+    if (!ns) return std::unexpected(ns.error());
+    if (*ns > UINT32_MAX) return std::unexpected("a character takes at most 4 seconds");
+    c.character = static_cast<std::uint32_t>(*ns);
   } else if (name == "shows") {
     const auto list = tokens(value);
     if (!list) return std::unexpected(list.error());

@@ -160,6 +160,7 @@ std::string write(const Capture& c) {
     }
   }
   if (c.slack) head_line(out, "slack", write_time(c.slack));
+  if (c.character) head_line(out, "character", write_time(c.character));
   if (!c.shows.empty()) head_line(out, "shows", joined(c.shows));
   out += '\n';
   std::uint64_t before = 0;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -78,6 +79,7 @@ std::expected<std::unique_ptr<EnginePlayer>, std::string> EnginePlayer::make(con
     if (llp_params_set(&params, *proto, name.c_str(), value.c_str()))
       return wrong("cannot set " + name + "=" + value);
   if (const char* why = llp_params_check(&params, *proto)) return wrong(why);
+  params.char_time = c.character;
   std::unique_ptr<EnginePlayer> player(new EnginePlayer(c, side, options));
   player->station_ = std::make_unique<Station>(*proto, params);
   Station& s = *player->station_;
@@ -150,6 +152,7 @@ void EnginePlayer::collect() {
       if (m->flags & LLP_END_LATE) words.emplace_back("late");
       if (m->flags & LLP_END_REPEAT) words.emplace_back("repeat");
       if (!(m->flags & LLP_END_EMPTY) && !s.verdict_policy) unjudged_.push_back(id);
+      received_.push_back(id);
       tell("received", words, m->text);
     } else if (what == "acked") {
       std::erase(unjudged_, id);
@@ -274,6 +277,7 @@ EnginePlayer::Outcome EnginePlayer::act(const Action& a, std::uint64_t at) {
   if (a.verb == "submit") {
     const auto id = static_cast<std::uint32_t>(std::stoul(a.words[0]));
     std::uint32_t flags = LLP_SUBMIT_EXPECT_NONE;
+    std::uint32_t to = 0;
     for (std::size_t i = 1; i < a.words.size(); i++) {
       if (a.words[i] == "expect=none") {
         flags = LLP_SUBMIT_EXPECT_NONE;
@@ -283,11 +287,18 @@ EnginePlayer::Outcome EnginePlayer::act(const Action& a, std::uint64_t at) {
         flags = LLP_SUBMIT_EXPECT_OPT;
       } else if (a.words[i] == "as=reply") {
         flags = LLP_SUBMIT_REPLY;
+      } else if (a.words[i].starts_with("as=reply:")) {
+        const std::string which = a.words[i].substr(a.words[i].find(':') + 1);
+        std::size_t n = 0;
+        const auto [end, error] = std::from_chars(which.data(), which.data() + which.size(), n);
+        if (error != std::errc() || end != which.data() + which.size() || n == 0 || n > received_.size())
+          return wrong("no message " + which + " was received");
+        to = received_[n - 1];
       } else {
         return wrong("submit does not know '" + a.words[i] + "'");
       }
     }
-    if (const int error = s.submit(id, a.text, flags))
+    if (const int error = to ? s.answer(id, a.text, to) : s.submit(id, a.text, flags))
       told_.push_back({clock(), {side_, "refused", {a.words[0], strerrorname_np(-error)}, {}, {}}});
   } else if (a.verb == "abort") {
     s.abort(static_cast<std::uint32_t>(std::stoul(a.words[0])));

@@ -72,7 +72,8 @@ class EnginePlayer {
   std::deque<Sent> out_;          // sent and not yet compared
   std::deque<PlayedEvent> told_;  // likewise
   std::deque<std::uint32_t> unjudged_;
-  std::size_t credit_ = SIZE_MAX;  // bytes that the transmitter takes
+  std::vector<std::uint32_t> received_;  // every message, in order
+  std::size_t credit_ = SIZE_MAX;        // bytes that the transmitter takes
   std::size_t lost_seen_ = 0;
 };
 

@@ -96,7 +96,7 @@ TEST(CaptureFormat, Header) {
   const auto c = parse(
       "llp-capture 1\n# a comment\ntitle What it is\nprotocol hllp\nleft A station\nleft.engine no\n"
       "right.known yes\nright.verdict hand\nright.preset vista-hllp\nright.set vv=22\nright.set t_in=1s\n"
-      "slack 0.05\nshows hllp/D-1 hllp/D-2\n\n+0 > CR\n");
+      "slack 0.05\ncharacter 0.00104\nshows hllp/D-1 hllp/D-2\n\n+0 > CR\n");
   ASSERT_TRUE(c) << c.error().text;
   EXPECT_EQ(c->title, "What it is");
   EXPECT_EQ(c->protocol, "hllp");
@@ -107,6 +107,7 @@ TEST(CaptureFormat, Header) {
   EXPECT_EQ(c->stations[1].preset, "vista-hllp");
   EXPECT_THAT(c->stations[1].options, ElementsAre(Pair("vv", "22"), Pair("t_in", "1s")));
   EXPECT_EQ(c->slack, 50000000u);
+  EXPECT_EQ(c->character, 1040000u);
   EXPECT_THAT(c->shows, ElementsAre("hllp/D-1", "hllp/D-2"));
 }
 
@@ -174,6 +175,8 @@ TEST(CaptureFormat, Refusals) {
       {"llp-capture 1\nleft.engine maybe\n", 2, "yes or no"},
       {"llp-capture 1\nleft.set vv\n", 2, "name=value"},
       {"llp-capture 1\nslack soon\n", 2, "not a time"},
+      {"llp-capture 1\ncharacter 5\n", 2, "at most 4 seconds"},
+      {"llp-capture 1\ncharacter fast\n", 2, "not a time"},
       {"llp-capture 1\nprotocol x328\n& > CR\n", 3, "needs a line before"},
       {"llp-capture 1\nprotocol x328\n+x > CR\n", 3, "not a time"},
       {"llp-capture 1\nprotocol x328\n+1. > CR\n", 3, "digits"},

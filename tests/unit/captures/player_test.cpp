@@ -57,6 +57,31 @@ TEST(CapturePlayer, TheGoodOneIsPlayed) {
   EXPECT_EQ(changed("", "", kRight), "");
 }
 
+// Which message a reply is to.
+TEST(CapturePlayer, NamedReplies) {
+  const auto play = [](std::string_view which) {
+    return difference(
+        "llp-capture 1\nprotocol hllp\nright.verdict answer\nleft.engine no\n"
+        "+0 > VT \"D23\" CR \"m100007031\" FS CR\n"
+        "+0 right = received \"m1\"\n"
+        "+0 > VT \"D23\" CR \"m200007028\" FS CR\n"
+        "+0 right = received \"m2\"\n"
+        "+0 right: submit 9 as=reply" +
+            std::string(which) +
+            " \"a\"\n"
+            "+0 < VT \"D23\" CR \"a00006034\" FS CR\n"
+            "+0 right = sent 9 ok transmitted\n"
+            "+0 > VT \"D23\" CR \"m100007031\" FS CR\n"
+            "+0 right = done 9 ok transmitted\n"
+            "+0 right = count duplicates 1\n",
+        kRight);
+  };
+  EXPECT_EQ(play(":2"), "");
+  EXPECT_THAT(play(":1"), HasSubstr("right = received"));
+  EXPECT_THAT(play(""), HasSubstr("right = received"));
+  for (const char* none : {":3", ":0", ":", ":1x", ":-1"}) EXPECT_THAT(play(none), HasSubstr("no message"));
+}
+
 TEST(CapturePlayer, OtherBytes) {
   EXPECT_THAT(changed("+0 > ENQ CR", "+0 > ENQ LF", kLeft), HasSubstr("line 7: left sends ENQ CR"));
   EXPECT_THAT(changed("< ACK1 CR", "< ACK2 CR", kRight), HasSubstr("line 12: right sends ACK1 CR"));
