@@ -74,4 +74,9 @@ def test_figures_recorded_are_readable():
 def test_lines_by_variant():
     runs = LINES.read_runs("run x328 kernel\nmodule n_llp 0xf 1\n2 0.5\n1000\n3000\nrun x328 user\n2 1.0\n5000\n4000\n")
     assert [run.rate for run in runs["kernel"]] == [4.0] and runs["user"][0].turnarounds == [5.0, 4.0]
-    assert runs["kernel"][0].percentile(0.5) == 3.0 and runs["kernel"][0].percentile(1) == 3.0
+    assert runs["kernel"][0].percentile(0.5) == 1.0 and runs["kernel"][0].percentile(1) == 3.0
+
+
+def test_the_99th_percentile_of_a_hundred_is_not_the_greatest():
+    run = LINES.Run([float(number) for number in range(100, 0, -1)], 1)
+    assert [run.percentile(share) for share in (0.01, 0.5, 0.99, 1)] == [1, 50, 99, 100]
