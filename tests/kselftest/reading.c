@@ -86,6 +86,32 @@ TEST_F(reading, bad_address_accepts_nothing) {
   munmap(pages, (size_t)size);
 }
 
+static void nothing(int number) { (void)number; }
+
+// Gives a signal to a reader that waits: it takes the role first.
+static bool disturbed(struct call* c, int line, int flags) {
+  struct sigaction action = {.sa_handler = nothing, .sa_flags = flags};
+  return sigaction(SIGUSR1, &action, NULL) == 0 && file_set(line, LLP_IOC_RECEIVE, 0) == 0 &&
+         call_start(c, line, NULL) && EVENTUALLY(file_info(line).flags & LLP_FILE_RECEIVER) &&
+         pthread_kill(c->thread, SIGUSR1) == 0;
+}
+
+TEST_F(reading, signal_ends_it) {
+  struct call c;
+  ASSERT_TRUE(disturbed(&c, self->line, 0));
+  EXPECT_EQ(-EINTR, call_end(&c));
+  EXPECT_TRUE(x328_offers(self->wire, "text"));
+  EXPECT_TRUE(reads(self->line, "text"));
+}
+
+TEST_F(reading, goes_on_after_a_signal_whose_handler_restarts) {
+  struct call c;
+  ASSERT_TRUE(disturbed(&c, self->line, SA_RESTART));
+  EXPECT_TRUE(call_waits(&c));
+  EXPECT_TRUE(x328_offers(self->wire, "text") && x328_accepted(self->wire));
+  EXPECT_EQ(4, call_end(&c));
+}
+
 TEST_F(reading, empty_message_is_acknowledged_and_counted_but_not_readable) {
   struct llp_ioc_message m;
   struct llp_ioc_result r;
