@@ -16,7 +16,8 @@ bool mllp_damage(const Config& c, const World& w, const Finding& /*f*/) {
 }
 // A request was sent again, or the wait for late replies is over, or (HLLP) only one end lost the line.
 bool lockstep(const Config& c, const World& w, const Finding& /*f*/) {
-  return !c.acknowledged && ((w.ghost.flags & kOutwaited) || (hllp(c) && (w.ghost.flags & (kAgain | kHung))));
+  return !c.acknowledged && !c.named &&
+         ((w.ghost.flags & kOutwaited) || (hllp(c) && (w.ghost.flags & (kAgain | kHung))));
 }
 
 bool unchecked_answer(const Config& c, const World& w, const Finding& /*f*/) {
@@ -99,14 +100,14 @@ constexpr std::array kCases = {
          mllp2_late},
     Case{"lockstep", Rule::kWrongReply,
          "With match=lockstep a reply is known by its place alone. It is taken for another request's if it "
-         "comes "
-         "later than time-out and guard together; and with HLLP, whose blocks have no numbers and whose NAK "
-         "names "
-         "none, if a block was sent again (a NAK for noise, or one that crossed a request, brings a request "
-         "or a "
-         "reply once more), or if only one end noticed that the line was lost. match=msa_id, the default for "
-         "HL7, "
-         "is free of this.",
+         "comes later than time-out and guard together; and with HLLP, whose blocks have no numbers and "
+         "whose NAK "
+         "names none, if a block was sent again (a NAK for noise, or one that crossed a request, brings a "
+         "request "
+         "or a reply once more), or if only one end noticed that the line was lost. Where replies name their "
+         "requests, it does not happen: this case is none for the configurations hllp-named and mllp1-named, "
+         "nor "
+         "for the walk's messages of HL7 (match=msa_id, their default).",
          lockstep},
     Case{"lockstep", Rule::kNotDelivered, nullptr, lockstep},
     Case{"lockstep", Rule::kNoReply, nullptr, lockstep},

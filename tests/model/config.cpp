@@ -52,6 +52,8 @@ Config make(std::string name, llp_protocol proto, const char* preset, std::strin
 constexpr const char* kX328 = "block_max=2 max_rx_text=4 max_message=8 timer_e=0";
 constexpr const char* kHllp = "max_data=6 max_message=8";
 constexpr const char* kMllp = "max_message=6";
+constexpr const char* kHllpNamed = "max_data=16 max_message=16";
+constexpr const char* kMllpNamed = "max_message=16";
 
 // Each message of the other station is answered, and one's own expect an answer.
 void with_answers(Config& c, int asks, int answers) {
@@ -74,14 +76,29 @@ Config x328_one_way(const char* preset) {
   return c;
 }
 
-Config x328_contention(const char* name, const char* role_a, const char* role_b) {
-  Config c = make(name, LLP_PROTO_X328, nullptr, kX328);
+// Each station with the options for the peer @preset_a or @preset_b, if any, and then its own.
+Config x328_contention(std::string name, const char* preset_a, std::string_view a, const char* preset_b,
+                       std::string_view b) {
+  Config c = make(std::move(name), LLP_PROTO_X328, preset_a, kX328);
   c.about = "a message from each station, which may bid at the same time";
-  set(c.station[0].params, c.proto, role_a);
-  set(c.station[1].params, c.proto, role_b);
+  c.station[1].params = params(c.proto, preset_b, kX328);
+  set(c.station[0].params, c.proto, a);
+  set(c.station[1].params, c.proto, b);
   c.station[0].own = {"a\rb"};
   c.station[1].own = {"d"};
+  if (c.station[1].params.join == LLP_JOIN_CR) {
+    // Both must do it alike, or their texts are others.
+    set(c.station[0].params, c.proto, "join=cr");
+    c.station[0].own = {"a\r\r"};
+    c.station[1].own = {"d\r"};
+    c.station[0].probe = "g\r";
+    c.station[1].probe = "h\r";
+  }
   return c;
+}
+
+Config x328_contention(std::string name, std::string_view a, std::string_view b) {
+  return x328_contention(std::move(name), nullptr, a, nullptr, b);
 }
 
 Config x328_line_check() {
@@ -111,6 +128,19 @@ Config hllp_exchange(const char* name, const char* preset, const char* settings)
   with_answers(c, 0, 1);
   c.station[1].probe.clear();
   c.acknowledged = false;
+  return c;
+}
+
+// HL7 in as few bytes as will do: a request with its MSH-10, an answer whose MSA-2 names it. Options are the
+// defaults.
+Config named(Config c, std::string name, std::string_view settings) {
+  c.name = std::move(name);
+  c.about = "two requests of HL7 and their replies, which name them";
+  c.named = true;
+  for (Station& st : c.station) set(st.params, c.proto, settings);
+  c.station[0].own = {"MSH|||||||||1", "MSH|||||||||2"};
+  c.station[0].probe = "MSH|||||||||3";
+  c.station[1].answer = {"MSH|\rMSA||1", "MSH|\rMSA||2", "MSH|\rMSA||3"};
   return c;
 }
 
@@ -211,46 +241,100 @@ std::uint64_t Config::rest_bound() const {
   return sum * kUs;
 }
 
-std::vector<Config> configs(Profile profile) {
-  const bool soak = profile == Profile::kSoak;
+namespace {
+
+// What `make soak` explores as far as time and memory go.
+std::vector<Config> soak_configs() {
   std::vector<Config> out;
-  // Each configuration with many faults, and again with fewer and an event of a station.
   auto add = [&](const Config& c, int faults, int events) {
-    out.push_back(bound(c, soak && faults ? "-soak" : "", faults, events));
+    out.push_back(bound(c, "-soak", faults, events));
   };
+  add(x328_one_way(nullptr), 3, 0);
+  add(hllp_exchange("hllp", nullptr, ""), 4, 0);
+  add(mllp2_one_way(), 4, 1);
+  add(x328_contention("x328-contention", "role=primary", "role=secondary"), 2, 1);
+  add(mllp1_exchange(), 4, 1);
+  add(named(hllp_exchange("hllp", nullptr, ""), "hllp-named", kHllpNamed), 2, 0);
+  // What has no event together with a fault in the other profile.
+  add(x328_exchange(), 1, 1);
+  add(mllp2_exchange(), 1, 1);
+  add(mllp2_both(), 1, 1);
+  add(hllp_exchange("hllp-resend", nullptr, "on_timeout=resend"), 1, 1);
+  add(hllp_both("hllp-half", "duplex=half"), 1, 1);
+  add(hllp_both("hllp-both", ""), 1, 1);
+  return out;
+}
+
+// Of every peer that the engine knows: its options in place of the defaults, and for X3.28 contention with a
+// plain primary and with its like.
+void add_presets(std::vector<Config>& out) {
+  for (std::uint32_t i = 0; const llp_preset* p = llp_preset_at(i); i++) {
+    const std::string name = p->name;
+    if (p->proto != LLP_PROTO_X328) {
+      out.push_back(bound(hllp_exchange(p->name, p->name, ""), "", 1, 0));
+      out.push_back(bound(hllp_exchange(p->name, p->name, ""), "-events", 0, 1));
+      continue;
+    }
+    out.push_back(bound(x328_one_way(p->name), "", 1, 0));
+    out.push_back(bound(x328_one_way(p->name), "-events", 0, 1));
+    const Config plain =
+        x328_contention(name + "-contention", nullptr, "role=primary", p->name, "role=secondary");
+    const Config alike = x328_contention(name + "-pair", p->name, "role=primary", p->name, "role=secondary");
+    const Config same = x328_contention(name + "-equals", p->name, "", p->name, "");
+    for (const Config& c : {plain, alike, same}) {
+      out.push_back(bound(c, "", 1, 0));
+      out.push_back(bound(c, "-events", 0, 1));
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<Config> configs(Profile profile) {
+  if (profile == Profile::kSoak) return soak_configs();
+  std::vector<Config> out;
+  auto add = [&](const Config& c, int faults, int events) { out.push_back(bound(c, "", faults, events)); };
+  // Again, with an event of a station.
+  auto add_events = [&](const Config& c, int faults) { out.push_back(bound(c, "-events", faults, 1)); };
   const Config one_way = x328_one_way(nullptr);
-  const Config bids = x328_contention("x328-contention", "role=primary", "role=secondary");
   const Config hllp = hllp_exchange("hllp", nullptr, "");
+  const Config resend = hllp_exchange("hllp-resend", nullptr, "on_timeout=resend");
   const Config mllp1 = mllp1_exchange();
   const Config mllp2 = mllp2_one_way();
-  if (soak) {
-    add(one_way, 3, 0);
-    add(hllp, 4, 0);
-    add(mllp2, 4, 1);
-    add(bids, 2, 1);
-    add(mllp1, 4, 1);
-    return out;
-  }
+  const Config bids = x328_contention("x328-contention", "role=primary", "role=secondary");
+  const Config equals = x328_contention("x328-equals", "role=secondary", "role=secondary");
+  const Config primaries = x328_contention("x328-primaries", "role=primary", "role=primary");
   add(one_way, 2, 0);
   add(hllp, 2, 0);
   add(mllp1, 2, 0);
   add(mllp2, 2, 0);
-  out.push_back(bound(one_way, "-events", 1, 1));
-  out.push_back(bound(mllp1, "-events", 1, 1));
-  out.push_back(bound(mllp2, "-events", 1, 1));
-  out.push_back(bound(hllp, "-events", 0, 1));
-  add(bids, 1, 0);
-  out.push_back(bound(bids, "-events", 0, 1));
-  add(x328_contention("x328-equals", "role=secondary", "role=secondary"), 1, 0);
+  add_events(one_way, 1);
+  add_events(mllp1, 1);
+  add_events(mllp2, 1);
+  add_events(hllp, 1);
+  for (const Config& c : {bids, equals, primaries}) {
+    add(c, 1, 0);
+    add_events(c, 0);
+  }
   add(x328_exchange(), 1, 0);
+  add_events(x328_exchange(), 0);
   add(x328_line_check(), 0, 1);
-  add(hllp_exchange("hllp-resend", nullptr, "on_timeout=resend"), 1, 0);
-  add(hllp_both("hllp-both", ""), 1, 0);
-  add(hllp_both("hllp-half", "duplex=half"), 1, 0);
+  const Config hllp_named = named(hllp, "hllp-named", kHllpNamed);
+  const Config mllp1_named = named(mllp1, "mllp1-named", kMllpNamed);
+  add(hllp_named, 1, 0);
+  add_events(hllp_named, 1);
+  add(mllp1_named, 2, 0);
+  add_events(mllp1_named, 1);
+  add(resend, 1, 0);
+  add_events(resend, 0);
+  for (const Config& c : {hllp_both("hllp-both", ""), hllp_both("hllp-half", "duplex=half")}) {
+    add(c, 1, 0);
+    add_events(c, 0);
+  }
   add(mllp2_both(), 2, 0);
   add(mllp2_exchange(), 1, 0);
-  for (std::uint32_t i = 0; const llp_preset* p = llp_preset_at(i); i++)
-    add(p->proto == LLP_PROTO_X328 ? x328_one_way(p->name) : hllp_exchange(p->name, p->name, ""), 1, 0);
+  add_events(mllp2_exchange(), 0);
+  add_presets(out);
   return out;
 }
 

@@ -46,6 +46,7 @@ struct Config {
   bool acknowledged = true;  // X3.28, MLLP 2: a report means something
   bool checked = true;       // X3.28, HLLP: damage is seen
   bool line_damage = true;   // false: bytes are lost and late only
+  bool named = false;        // replies name their requests (match=msa_id)
 
   // The text of message @item of station @s; empty: there is none.
   const std::string& text(int s, int item) const;
