@@ -17,8 +17,13 @@ constexpr std::uint64_t kCharTime = 86'806;  // ns, 115,200 baud 8N1
 constexpr double kBytesPerSecond = 1e9 / kCharTime;
 // Bytes that arrive at once; more of a long block, to be quick.
 constexpr std::size_t kPiece = 64, kLongPiece = 512;
-// What is shorter than any block is an answer.
+// What is shorter than any block of X3.28 and HLLP is an answer.
 constexpr std::size_t kAnswerMax = 8;
+// MLLP's commit reply; its second byte is in no text.
+constexpr std::size_t kCommit = 4;
+constexpr std::uint8_t kAck = 0x06, kNak = 0x15;
+// Segments of HL7, about as long as a block of X3.28.
+constexpr std::size_t kSegment = 200;
 // Events after which a station that is not at rest never will be.
 constexpr unsigned kRepeats = 8;
 constexpr std::uint64_t kPatience = 4'000'000;
@@ -70,10 +75,11 @@ class Walk {
     llp_params_default(&p, setup_.protocol);
     if (setup_.protocol == LLP_PROTO_X328) p.role = role;
     if (setup_.protocol == LLP_PROTO_MLLP) p.release = setup_.release;
+    p.char_time = kCharTime;
+    if (setup_.named) return p;
     // Without numbers, a repeated reply passes for that of the next request unless repeats are dropped.
     if (setup_.release == 2) p.dedup = 1;
     p.match = LLP_MATCH_LOCKSTEP;
-    p.char_time = kCharTime;
     return p;
   }
   [[nodiscard]] bool checked() const { return setup_.protocol != LLP_PROTO_MLLP; }
@@ -85,11 +91,24 @@ class Walk {
         setup_.rate > 5e-3 ? kShortest : static_cast<double>(random_() % 100 == 0 ? kLong : kShort);
     return static_cast<std::size_t>(std::exp(std::uniform_real_distribution<>(0, std::log(most))(random_)));
   }
-  // Begins with its number, so that no two are alike.
-  Bytes text(char kind, std::uint64_t number, std::size_t size) {
-    const std::string head = fmt::format("{}{:08}|", kind, number);
+  // Begins with its number, or as much of it as there is room for: no two that follow each other are alike.
+  Bytes text(bool reply, std::uint64_t number, std::size_t size) {
+    std::string head;
+    if (setup_.named) {
+      // MSH-10 of a request, MSA-2 of its reply. There is no shorter one.
+      head = fmt::format("{}{:08}|", reply ? "MSH|\rMSA||" : "MSH|||||||||", number);
+    } else if (size == 1) {
+      head = static_cast<char>((reply ? 'a' : 'A') + number % 26);
+    } else {
+      const std::string digits = fmt::format("{:08}", number);
+      head = (reply ? 'R' : 'Q') + digits.substr(digits.size() - std::min(size - 1, digits.size()));
+      if (head.size() < size) head += '|';
+    }
     Bytes t(head.begin(), head.end());
-    while (t.size() < size) t.push_back(static_cast<std::uint8_t>(' ' + random_() % 95));
+    while (t.size() < size) {
+      const bool segment = setup_.named && t.size() % kSegment == 0;
+      t.push_back(segment ? '\r' : static_cast<std::uint8_t>(' ' + random_() % 95));
+    }
     return t;
   }
 
@@ -97,6 +116,7 @@ class Walk {
   void judge(const Station& sender);
   bool step();
   void piece(unsigned from);
+  [[nodiscard]] bool is_answer(const Link& link) const;
   void transmission_over(Link& link);
   llp_decision arrived(unsigned side, const llp_event& event, std::span<const std::uint8_t> t);
   void violated(const std::string& what) {
@@ -147,7 +167,8 @@ llp_decision Walk::arrived(unsigned side, const llp_event& event, std::span<cons
       ++replies_changed_;
       // HLLP numbers nothing: a NAK for noise brings the last block once more, and that it came before is
       // marked.
-      const bool marked = setup_.protocol == LLP_PROTO_HLLP && (event.flags & LLP_END_REPEAT) != 0;
+      const bool marked =
+          !setup_.named && setup_.protocol == LLP_PROTO_HLLP && (event.flags & LLP_END_REPEAT) != 0;
       if (marked) ++tally_.lockstep;
       if (!marked && (checked() || !(hit_before_ > 0 || hit_now())))
         violated("the reply of the message before was taken for its reply");
@@ -167,6 +188,12 @@ llp_decision Walk::arrived(unsigned side, const llp_event& event, std::span<cons
     }
   } else if (same(t, last_request_)) {
     ++tally_.repeats;
+    station(side).answer(last_reply_);
+    return LLP_ACCEPT_ANSWER;
+  } else if (same(t, last_reply_)) {
+    // To what this station sent before: nobody awaits it any more.
+    ++tally_.late;
+    return LLP_ACCEPT;
   } else {
     ++changed_;
     ++tally_.undetected;
@@ -209,8 +236,8 @@ void Walk::judge(const Station& sender) {
 
 void Walk::exchange() {
   sender_ = static_cast<unsigned>(random_() % 3 == 0);
-  last_request_ = std::exchange(request_, text('Q', tally_.messages, size()));
-  last_reply_ = std::exchange(reply_, text('R', tally_.messages, size()));
+  last_request_ = std::exchange(request_, text(false, tally_.messages, size()));
+  last_reply_ = std::exchange(reply_, text(true, tally_.messages, size()));
   whole_ = changed_ = replies_ = replies_changed_ = 0;
   // Parts of a damaged reply may come as long as its repeats do.
   hit_before_ = hit_now() ? kRepeats : hit_before_ - (hit_before_ > 0);
@@ -267,8 +294,18 @@ bool Walk::step() {
   return true;
 }
 
+// What was sent, before the line had it, was no block.
+bool Walk::is_answer(const Link& link) const {
+  if (setup_.protocol != LLP_PROTO_MLLP) return link.sent <= kAnswerMax;
+  if (link.sent > link.queue.size()) return false;
+  const auto sent = std::span(link.queue).last(link.sent);
+  for (std::size_t i = 0; i + kCommit <= sent.size(); i += kCommit)
+    if (sent[i + 1] != kAck && sent[i + 1] != kNak) return false;
+  return sent.size() % kCommit == 0;
+}
+
 void Walk::transmission_over(Link& link) {
-  const bool answer = link.sent <= kAnswerMax;
+  const bool answer = is_answer(link);
   if (link.faults > 0) {
     if (answer) link.answers_hit = true;
     // One fault is always seen by the check; of more it misses one in 256.

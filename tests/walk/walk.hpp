@@ -13,7 +13,10 @@ namespace llp::walk {
 struct Setup {
   llp_protocol protocol = LLP_PROTO_X328;
   unsigned release = 1;  // of MLLP
-  double rate = 1e-4;    // faults per byte
+  // HL7, whose replies name their requests, with default options; else text of any kind, where a reply is
+  // known by its place (match=lockstep).
+  bool named = false;
+  double rate = 1e-4;  // faults per byte
   std::uint64_t messages = 1000;
   std::uint64_t seed = 1;
 };
