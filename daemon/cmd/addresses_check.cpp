@@ -89,19 +89,16 @@ class Checker {
     return {};
   }
 
-  // Listens for a moment.
+  // Never listens: who comes early is to find nobody, not one who is about to go.
   Result<void> dist(const illp::Endpoint& endpoint, const illp::Options& options) {
     if (const auto* local = std::get_if<illp::UnixEndpoint>(&endpoint)) {
-      auto socket = illp::ListenSocket::bind_local(local->path, 0600, options, 1);
-      if (!socket) return std::unexpected(std::move(socket.error()));
-      socket->remove_file();
-      return {};
+      return illp::can_bind_local(local->path, options);
     }
     const auto& address = std::get<illp::TcpEndpoint>(endpoint);
     auto found = tcp(address.host, address.service, true);
     if (!found) return std::unexpected(std::move(found.error()));
     if (found->empty()) return {};
-    auto sockets = illp::bind_all(address, *found, options, 1);
+    auto sockets = illp::bind_all(address, *found, options, std::nullopt);
     if (!sockets) return std::unexpected(std::move(sockets.error()));
     return {};
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "illp/listener.hpp"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -8,6 +9,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <string_view>
 #include <utility>
 
@@ -78,7 +80,7 @@ void ListenSocket::remove_file() noexcept {
 }
 
 Result<ListenSocket> ListenSocket::bind_tcp(const Address& address, bool dual, const Options& options,
-                                            int backlog) {
+                                            std::optional<int> backlog) {
   const std::string text = address.text();
   auto fd = open_socket(address, options);
   if (!fd) return std::unexpected(std::move(fd.error()));
@@ -92,7 +94,8 @@ Result<ListenSocket> ListenSocket::bind_tcp(const Address& address, bool dual, c
   }
   // Inherited, so that a connection is armed before accept() returns it.
   (void)arm_socket(fd->get());
-  if (::bind(fd->get(), address.get(), address.length) != 0 || ::listen(fd->get(), backlog) != 0) {
+  if (::bind(fd->get(), address.get(), address.length) != 0 ||
+      (backlog && ::listen(fd->get(), *backlog) != 0)) {
     return fail_errno(text + ": cannot listen");
   }
   ListenSocket socket(std::move(*fd), address);
@@ -172,7 +175,7 @@ bool absent(const Error& error) noexcept {
 }
 
 Result<std::vector<ListenSocket>> bind_each(const std::vector<Address>& addresses, const Options& options,
-                                            int backlog) {
+                                            std::optional<int> backlog) {
   std::vector<ListenSocket> sockets;
   Error last{Errc::not_found, "no address to listen on"};
   for (Address address : addresses) {
@@ -192,7 +195,7 @@ Result<std::vector<ListenSocket>> bind_each(const std::vector<Address>& addresse
 }  // namespace
 
 Result<std::vector<ListenSocket>> bind_all(const TcpEndpoint& endpoint, const std::vector<Address>& found,
-                                           const Options& options, int backlog) {
+                                           const Options& options, std::optional<int> backlog) {
   const std::uint16_t port = found.empty() ? 0 : found.front().port();
   if (endpoint.host == "*") {
     auto socket = ListenSocket::bind_tcp(any_or_loopback(AF_INET6, true, port), true, options, backlog);
@@ -215,6 +218,20 @@ Result<std::vector<ListenSocket>> bind_all(const TcpEndpoint& endpoint, const st
     const bool again = !sockets && sockets.error().code == Errc::in_use && port == 0 && attempt < attempts;
     if (!again) return sockets;
   }
+}
+
+Result<void> can_bind_local(const std::string& path, const Options& options) {
+  if (auto usable = check_local_urgent(); !usable) return usable;
+  const auto address = local_address(path);
+  if (!address) return std::unexpected(address.error());
+  if (auto free = make_way(*address, path); !free) return free;
+  if (auto fd = open_socket(*address, options); !fd) return std::unexpected(std::move(fd.error()));
+  std::filesystem::path directory = std::filesystem::path(path).parent_path();
+  if (directory.empty()) directory = ".";
+  if (::faccessat(AT_FDCWD, directory.c_str(), W_OK | X_OK, AT_EACCESS) != 0) {
+    return fail_errno("unix:" + path + ": cannot listen");
+  }
+  return {};
 }
 
 }  // namespace llp::illp

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,9 +21,10 @@ namespace llp::illp {
 class ListenSocket {
  public:
   // Errc::in_use, permission, ... with the address in the message. IPv6
-  // sockets take IPv6 only unless `dual`.
+  // sockets take IPv6 only unless `dual`. Without a backlog it is bound only:
+  // nobody can connect.
   [[nodiscard]] static Result<ListenSocket> bind_tcp(const Address& address, bool dual,
-                                                     const Options& options, int backlog);
+                                                     const Options& options, std::optional<int> backlog);
   // A file of a socket on which nobody answers is replaced.
   [[nodiscard]] static Result<ListenSocket> bind_local(const std::string& path, unsigned mode,
                                                        const Options& options, int backlog);
@@ -55,9 +57,14 @@ class ListenSocket {
 
 // All sockets that a TCP endpoint asks for: loopback of both families, every
 // address (one dual-stack socket where the system has IPv6), or what the host
-// name stands for (`found`). With port 0 all get the same free port.
+// name stands for (`found`). With port 0 all get the same free port. Without a
+// backlog they are bound only.
 [[nodiscard]] Result<std::vector<ListenSocket>> bind_all(const TcpEndpoint& endpoint,
                                                          const std::vector<Address>& found,
-                                                         const Options& options, int backlog);
+                                                         const Options& options, std::optional<int> backlog);
+
+// Whether bind_local() would find the path free and its directory writable; a
+// file on which nobody answers is removed, and none is made.
+[[nodiscard]] Result<void> can_bind_local(const std::string& path, const Options& options);
 
 }  // namespace llp::illp

@@ -3,17 +3,21 @@
 // system.
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
+#include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
 #include <string>
+#include <thread>
 
 #include "base/fd.hpp"
 #include "cmd/addresses_check.hpp"
@@ -195,6 +199,53 @@ TEST_F(Addresses, PortInUse) {
   const auto all = check("pty:-", nullptr, (port + "%*").c_str());
   ASSERT_FALSE(all);
   EXPECT_EQ(all.error().code, Errc::in_use);
+}
+
+// Whoever waits for llpdrv to listen would take the check for it, and be refused a moment later.
+TEST_F(Addresses, NobodyCanConnectToACheck) {
+  const UniqueFd fd = make_socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC);
+  constexpr int on = 1;
+  ASSERT_EQ(::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on), 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof address;
+  ASSERT_EQ(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), length), 0);
+  ASSERT_EQ(::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &length), 0);
+  const std::string port = std::to_string(ntohs(address.sin_port));
+  std::atomic<bool> done = false;
+  std::atomic<int> connected = 0;
+  std::jthread caller([&] {
+    while (!done) {
+      const UniqueFd call = make_socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC);
+      if (::connect(call.get(), reinterpret_cast<const sockaddr*>(&address), length) == 0) ++connected;
+    }
+  });
+  for (int i = 0; i < 1000; ++i) EXPECT_TRUE(check("pty:-", nullptr, port.c_str()));
+  done = true;
+  caller.join();
+  EXPECT_EQ(connected, 0);
+}
+
+TEST_F(Addresses, UnixSockets) {
+  std::string dir = testing::TempDir() + "llp-cmd-XXXXXX";
+  ASSERT_NE(::mkdtemp(dir.data()), nullptr);
+  const UniqueFd events(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+  ASSERT_TRUE(events);
+  ASSERT_GE(::inotify_add_watch(events.get(), dir.c_str(), IN_CREATE), 0);
+  EXPECT_TRUE(check("pty:-", nullptr, ("unix:" + dir + "/dist").c_str()));
+  std::array<char, 1024> seen{};
+  EXPECT_EQ(::read(events.get(), seen.data(), seen.size()), -1) << "a file was made";
+  EXPECT_EQ(errno, EAGAIN);
+
+  const auto nowhere = check("pty:-", nullptr, ("unix:" + dir + "/no/dist").c_str());
+  ASSERT_FALSE(nowhere);
+  EXPECT_EQ(exit_status(nowhere.error()), kNoInput) << nowhere.error().message;
+  std::ofstream(dir + "/dist") << "no socket\n";
+  const auto file = check("pty:-", nullptr, ("unix:" + dir + "/dist").c_str());
+  ASSERT_FALSE(file);
+  EXPECT_EQ(file.error().code, Errc::in_use) << file.error().message;
+  std::filesystem::remove_all(dir);
 }
 
 }  // namespace
