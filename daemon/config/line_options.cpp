@@ -407,6 +407,10 @@ std::vector<LineOption> make_table() {
       "what a whole message must look like: anything; MSH, FHS or BHS first and CR last; or this where "
       "the line carries HL7"));
   t.push_back(
+      choice("empty_reply", FIELD(illp.empty_reply), "accept|refuse",
+             "what a reply without a byte is: the message was taken, and there is nothing to reply; or a "
+             "failure, for applications that always reply: one that dies before its first byte may look so"));
+  t.push_back(
       choice("oob", FIELD(illp.oob), "yes|none",
              "whether urgent data is sent to applications; none: restart and cancel are both a reset"));
 

@@ -329,6 +329,11 @@ struct ClientTransaction::Impl {
                             {Errc::timeout, connection->peer() + ": the reply was not complete in time"});
       }
     }
+    if (received.empty() && options.empty_reply == EmptyReply::refuse) {
+      co_return fail_with(
+          Outcome::malformed,
+          {Errc::malformed, connection->peer() + ": the reply is empty (empty_reply=refuse)"});
+    }
     if (auto sound = check_reply(options.check, looks_hl7, received); !sound) {
       sound.error().message.insert(
           0, connection->peer() + ": reply of " + std::to_string(received.size()) + " bytes: ");

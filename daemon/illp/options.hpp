@@ -24,8 +24,13 @@ enum class Oob : std::uint8_t { yes, none };
 //   hl7        begins with MSH, FHS or BHS, ends with CR, holds no 02 or 18
 //   automatic  a request: as hl7 if it begins with MSH, FHS or BHS, else as
 //              none; a reply: as hl7 if its request begins so, else as none
-// An empty reply ("accepted, no content", decision D-3) passes always.
+// An empty reply passes always: see EmptyReply.
 enum class Check : std::uint8_t { none, hl7, automatic };
+
+// What a reply without a byte is: "accepted, no content" (decision D-3), or a
+// failure. Over UNIX sockets, and from a peer that does not arm, the death of an
+// application before its first byte looks the same.
+enum class EmptyReply : std::uint8_t { accept, refuse };
 
 class Security;
 
@@ -44,6 +49,7 @@ struct Options {
   Duration drain_time = std::chrono::seconds(1);     // after CAN!, until the peer's EOF
   Oob oob = Oob::yes;
   Check check = Check::automatic;
+  EmptyReply empty_reply = EmptyReply::accept;
   // How TCP connections are secured; nothing: not at all. UNIX sockets are not.
   std::shared_ptr<const Security> security;
   Duration keepalive_idle = std::chrono::seconds(30);

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A process that dies in mid message never makes a short message look whole.
 
-Over TCP for peers that arm; over UNIX sockets for requests, and for replies under check=hl7. And
-applications of the 1990s, who know none of this, work all the same.
+Over TCP for peers that arm; over UNIX sockets for requests, and for replies under check=hl7. No byte at all
+of a reply is one where arming does not help, unless empty_reply=refuse. And applications of the 1990s, who know
+none of this, work all the same.
 """
 
 import signal
@@ -16,6 +17,7 @@ from support import stations
 from support.apps import App
 from support.bridge import Bridge
 from support.content import hl7, plain, reply_to
+from support.lines import ANY
 from support.programs import free_port, until
 
 # Cut inside a segment: exactly at a segment's end a reply of a peer that does not arm looks whole.
@@ -123,16 +125,38 @@ class TestApplicationInMidReply:
         app.program.kill()
         no_acknowledgement(b)
 
-    @pytest.mark.parametrize("unix", [False, True])
-    def test_died_before_its_reply(self, stage, unix):
-        app = AppProcess(stage, unix=unix, cut=0)
-        b = Bridge(stage, "mllp2", app=app, dist=False)
+    @pytest.mark.parametrize("unix, arming, empty, taken", [
+        (False, "--armed", "accept", False),
+        # Documented: without a byte of reply, its death reads as the empty reply, which says "taken".
+        pytest.param(True, "--armed", "accept", True, marks=pytest.mark.core),
+        (False, "--unarmed", "accept", True),
+        pytest.param(True, "--armed", "refuse", False, marks=pytest.mark.core),
+        (False, "--unarmed", "refuse", False),
+    ])
+    def test_died_before_its_reply(self, stage, unix, arming, empty, taken):
+        app = AppProcess(stage, unix=unix, arming=arming, cut=0)
+        b = Bridge(stage, "mllp2", ANY, "--empty-reply", empty, app=app, dist=False)
         b.station
         offer(b, MESSAGE)
         app.half()
         app.program.kill()
-        if not unix:  # on a UNIX socket without a byte of reply, its death reads as an empty reply
+        if taken:
+            assert b.station.get_block() == b"\x06"
+            assert b.station.silent(0.2), "an empty reply was sent to the instrument"
+        else:
             no_acknowledgement(b)
+
+    @pytest.mark.parametrize("empty", ["accept", "refuse"])
+    def test_an_empty_reply_of_a_living_one(self, stage, empty):
+        """Where applications always reply, nothing is a failure; what they reply is taken as ever."""
+        replies = iter([b"", reply_to(MESSAGE)])
+        b = Bridge(stage, "mllp2", ANY, "--empty-reply", empty, app=App(stage, lambda request: next(replies)), dist=False)
+        b.station
+        offer(b, MESSAGE)
+        assert b.station.get_block() == (b"\x06" if empty == "accept" else b"\x15")
+        if empty == "refuse":
+            b.drv.wait_for("the reply is empty")
+            assert b.ask(MESSAGE) == reply_to(MESSAGE)
 
 
 class TestClientInMidRequest:

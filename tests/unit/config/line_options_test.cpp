@@ -32,6 +32,8 @@ TEST(LineOptions, EachSetsItsField) {
   EXPECT_EQ(with("check", "hl7").illp.check, illp::Check::hl7);
   EXPECT_EQ(with("check", "none").illp.check, illp::Check::none);
   EXPECT_EQ(with("check", "auto").illp.check, illp::Check::automatic);
+  EXPECT_EQ(core::LineConfig{}.illp.empty_reply, illp::EmptyReply::accept);
+  EXPECT_EQ(with("empty_reply", "refuse").illp.empty_reply, illp::EmptyReply::refuse);
   EXPECT_EQ(with("oob", "none").illp.oob, illp::Oob::none);
   EXPECT_EQ(with("max_connections", "7").max_connections, 7U);
   EXPECT_EQ(with("max_per_address", "auto").max_per_address, std::nullopt);

@@ -326,6 +326,26 @@ TEST_P(ClientTest, ReplyIsChecked) {
   EXPECT_EQ(outcome(Check::none, "MSH|\r", "cut"), "ok");
 }
 
+// As accepted without content, unless asked otherwise; what has a byte is a reply either way.
+TEST_P(ClientTest, EmptyReplyIsRefusedOnRequest) {
+  const auto outcome = [&](EmptyReply empty, Check check, std::string_view answer) {
+    Options options = quick_options();
+    options.empty_reply = empty;
+    options.check = check;
+    make(options);
+    UniqueFd fd = waiting("MSH|\r");
+    raw_send(fd.get(), answer);
+    raw_finish(fd.get());
+    const auto result = reply();
+    return result ? std::string("ok") : std::string(to_string(result.error().outcome));
+  };
+  for (const Check check : {Check::none, Check::hl7, Check::automatic}) {
+    EXPECT_EQ(outcome(EmptyReply::accept, check, ""), "ok");
+    EXPECT_EQ(outcome(EmptyReply::refuse, check, ""), "malformed");
+    EXPECT_EQ(outcome(EmptyReply::refuse, check, "MSH|whole\r"), "ok");
+  }
+}
+
 // The first bytes decide whether the reply must be HL7, however they are split.
 TEST_P(ClientTest, SplitRequestIsStillHl7) {
   Options options = quick_options();
