@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -127,6 +128,44 @@ TEST(Llpdrv, Parameters) {
   EXPECT_EQ(i.line.illp.max_message, 5000U);
   EXPECT_EQ(i.line.params.reply_timeout, 90000000U);
   EXPECT_EQ(parsed({"-p", "-", "-i", "1", "--time-scale", "0.02"}).line.params.timer_a, 120000U);
+}
+
+// What each option changes in what is parsed, as text.
+std::string shown(const Args& args) {
+  Args all = args;
+  all.insert(all.end(), {"--to", "5001"});
+  const Invocation i = parsed(all);
+  std::string text = fmt::format("{} {} {} {} {} {} {}", static_cast<int>(i.line.protocol),
+                                 i.line.params.release, io::describe(i.line.port), i.line.serve_dist_at_once,
+                                 i.line.one_shot, static_cast<int>(i.stay), i.debug);
+  for (const illp::Endpoint& to : i.line.to) text += " to " + illp::to_string(to);
+  if (i.line.dist) text += " dist " + illp::to_string(*i.line.dist);
+  return text;
+}
+
+TEST(Llpdrv, ShortAndLongNames) {
+  const std::string plain = shown({"-h", "-p", "-"});
+  const struct {
+    Args letters, names;
+  } cases[] = {
+      {{"-a", "-p", "-"}, {"--x328", "-p", "-"}},
+      {{"-h", "-u", "/x"}, {"--hllp", "-u", "/x"}},
+      {{"-m", "-p", "-"}, {"--mllp", "-p", "-"}},
+      {{"-h", "-p", "/x"}, {"-h", "--pty", "/x"}},
+      {{"-h", "-p", "/x"}, {"-h", "--pty=/x"}},
+      {{"-h", "-u", "%/x"}, {"-h", "--unix", "%/x"}},
+      {{"-h", "-t", "/dev/ttyS0,300"}, {"-h", "--tty", "/dev/ttyS0,300"}},
+      {{"-h", "-i", "4001%ts"}, {"-h", "--tcp", "4001%ts"}},
+      {{"-I", "-h", "-p", "-"}, {"--serve-at-once", "-h", "-p", "-"}},
+      {{"-1", "-h", "-p", "-"}, {"--one-shot", "-h", "-p", "-"}},
+      {{"-d", "-h", "-p", "-"}, {"--debug", "-h", "-p", "-"}},
+      {{"-y", "-h", "-p", "-"}, {"--foreground", "-h", "-p", "-"}},
+      {{"-Y", "-h", "-p", "-"}, {"--supervised", "-h", "-p", "-"}},
+  };
+  for (const auto& [letters, names] : cases) {
+    EXPECT_EQ(shown(letters), shown(names)) << names[0] << ' ' << names[1];
+    EXPECT_NE(shown(letters), plain) << letters[0] << ": it changes nothing that is shown";
+  }
 }
 
 // The protocol may stand after the parameters that are its.

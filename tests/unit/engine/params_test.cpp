@@ -37,6 +37,7 @@ TEST(Params, TableIsSound) {
     EXPECT_LE(row->min, row->max);
     EXPECT_TRUE((row->dflt >= row->min && row->dflt <= row->max) || (row->zero_ok && row->dflt == 0));
     EXPECT_NE(row->protocols, 0);
+    if (row->kind == LLP_PARAM_TIME) EXPECT_EQ(row->min, 1000u) << "every timer goes down to 1 ms";
     EXPECT_GT(std::string(row->help).size(), 3u);
     EXPECT_NE(row->help[std::string(row->help).size() - 1], '.');
     EXPECT_EQ(row->kind == LLP_PARAM_ENUM, row->choices != nullptr);
