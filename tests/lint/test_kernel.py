@@ -42,6 +42,17 @@ def test_exceptions_have_reasons():
     assert TOOL.read_exceptions("VOLATILE kmod/a.c\n") == []
 
 
+def test_long_lines_are_for_their_files():
+    long = TOOL.widths([("VOLATILE", "kmod/*"), ("LONG_LINE=120", "kmod/proto/*")])
+    assert long == {"kmod/proto/*": 120}
+    assert TOOL.width_of("kmod/proto/x328.c", long) == 120 and TOOL.width_of("kmod/tty.c", long) == 100
+
+
+def test_programs_of_user_space_are_checkpatchs():
+    assert "tests/kselftest/wire.c" in TOOL.files(".c", parts=(*TOOL.PARTS, TOOL.USER))
+    assert "tests/kselftest/wire.c" not in TOOL.files(".c")
+
+
 def test_all_of_the_kernels_code_is_checked():
     names = TOOL.files(".c", ".h")
     for name in ("kmod/netlink_set.c", "kmod/proto/x328_dec.c", "kmod/uapi/llp_netlink.h", "tests/kmod/testtty_line.c"):
