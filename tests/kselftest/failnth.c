@@ -520,6 +520,7 @@ static void received(struct __test_metadata* _metadata, FIXTURE_DATA(failnth) * 
     ASSERT_EQ(0, file_set(self->line[1], LLP_IOC_POLICY, policy));
   }
   printf("# received: %d allocations\n", nth - 1);
+  ASSERT_TRUE(over);
   ASSERT_LT(2, nth);
 }
 
