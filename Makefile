@@ -21,7 +21,7 @@ all: build/.configured ## Build the programs into build/bin (Release)
 
 .PHONY: deps
 deps: ## Install every package that any door needs (root)
-	@$(deps) build test lint fuzz bench module vm && echo "All packages are installed."
+	@$(deps) build test lint fuzz bench module vm kernel && echo "All packages are installed."
 
 .PHONY: demo
 demo: ## Set up, build what it needs, and run the main job before your eyes
@@ -39,7 +39,7 @@ install: all ## Install programs, units, manuals, the module (PREFIX=/usr/local,
 
 .PHONY: check
 check: ## Set up and run everything; the last line counts
-	@$(deps) build test lint fuzz bench module vm
+	@$(deps) build test lint fuzz bench module vm kernel
 	@tests/run check
 
 .PHONY: soak
