@@ -40,7 +40,7 @@ class Adapter:
         self._wire = None
 
 
-@pytest.mark.parametrize("where", ["dev", "dev/by-id/lab"])
+@pytest.mark.parametrize("where", [pytest.param("dev", marks=pytest.mark.core), "dev/by-id/lab"])
 def test_plug_unplug_replug(stage, where):
     """The line keeps its name, its clients' requests and its settings; what was under way is ended as the protocol has it."""
     directory = stage.path(where)

@@ -47,6 +47,7 @@ class Lab:
         return json.loads(said.out) if said.status in (0, 1) else {"state": "unknown"}
 
 
+@pytest.mark.core
 def test_lines_and_orders(stage):
     lab = Lab(stage)
     table = lab.ctl("status").out

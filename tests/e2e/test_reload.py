@@ -70,6 +70,7 @@ def serve(laboratory, name, station, tag):
     assert call.result() == reply_to(request)
 
 
+@pytest.mark.core
 def test_untouched_lines_never_notice(stage):
     """A request is on the wire of one line while another is changed, one goes and one comes."""
     lab = Laboratory(stage, stays=("mllp", "unix-listen"), changes=("mllp", "unix-listen"),
@@ -119,6 +120,7 @@ def test_a_bad_file_changes_nothing(stage):
     lab.llpd.stop()
 
 
+@pytest.mark.core
 def test_the_last_line_goes_and_another_comes(stage):
     """As after `llpctl unbind` of the last one, which waits for its port, and `llpctl bind`."""
     lab = Laboratory(stage, a=("mllp", "unix-listen"))
@@ -172,6 +174,7 @@ def test_without_a_line_it_ends_when_told(stage):
     llpd.stop()
 
 
+@pytest.mark.core
 def test_ports_change_hands(stage):
     """Two lines swap their addresses: each gets the other's when that was left."""
     lab = Laboratory(stage, a=("mllp", "unix-listen"), b=("mllp", "unix-listen")).start()
@@ -215,6 +218,7 @@ def test_systemd_is_told(stage):
         heard("STOPPING=1")
 
 
+@pytest.mark.core
 def test_control(stage):
     """Status, health, stop and start, events; what is no request is said so."""
     lab = Laboratory(stage, a=("mllp", "unix-listen"), b=("hllp", "unix-listen")).start()
@@ -246,6 +250,7 @@ def test_control(stage):
     lab.llpd.stop()
 
 
+@pytest.mark.core
 def test_a_flood_ends_the_connection_only(stage):
     lab = Laboratory(stage, a=("mllp", "unix-listen")).start()
     with socket.socket(socket.AF_UNIX) as s:
