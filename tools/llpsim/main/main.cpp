@@ -252,6 +252,7 @@ int run(Options& o, const std::string& command) {
   o.station.progress = !o.quiet && total > 20 && ::isatty(STDERR_FILENO) != 0;
   o.station.verbose = !o.quiet && total <= 20;
 
+  // NOLINTNEXTLINE(clang-analyzer-unix.Stream): FilePtr closes it, which the analyzer does not follow here
   const FilePtr ladder_file(o.ladder_file.empty() ? nullptr : std::fopen(o.ladder_file.c_str(), "we"));
   if (!o.ladder_file.empty() && !ladder_file)
     return complain(fail_errno("cannot write " + o.ladder_file).error().message, kCannotCreate);
