@@ -48,13 +48,6 @@ add_link_options($<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:-pie>)
 if(LLP_SANITIZE)
   add_compile_options(-fsanitize=${LLP_SANITIZE})
   add_link_options(-fsanitize=${LLP_SANITIZE})
-  if(LLP_SANITIZE MATCHES "thread" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    # GCC warns that ThreadSanitizer does not follow the fences in Asio's
-    # headers. Asio's mutexes, which it does follow, order the same things.
-    # What it concludes from the flow of optimised, instrumented code is often
-    # false; the release tree, optimised as well, has these warnings as errors.
-    add_compile_options(-Wno-tsan -Wno-array-bounds -Wno-stringop-overflow -Wno-maybe-uninitialized)
-  endif()
   if(LLP_SANITIZE MATCHES "undefined")
     add_compile_options(-fno-sanitize-recover=undefined)
   endif()
