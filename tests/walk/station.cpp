@@ -64,14 +64,16 @@ void Station::settle(std::uint64_t now) {
   if (std::exchange(has_ended_, false)) {
     const llp_decision decision = arrived_(ended_, std::span(rx_).first(ended_.len));
     llp_io i = io(now);
-    if (llp_verdict(engine_.get(), &i, ended_.id, decision) == LLP_GONE) has_answer_ = false;
+    if (llp_verdict(engine_.get(), &i, ended_.id, decision) == LLP_GONE && decision == LLP_ACCEPT_ANSWER)
+      due_.pop_back();
   }
-  if (!has_answer_ || !llp_can_submit(engine_.get(), LLP_SUBMIT_REPLY)) return;
+  if (due_.empty() || due_.front().at > now || !llp_can_submit(engine_.get(), LLP_SUBMIT_REPLY)) return;
   llp_io i = io(now);
   const std::uint32_t id = ++answer_id_ | kAnswerBit;
-  answers_[id] = answer_;
-  if (llp_submit(engine_.get(), &i, id, static_cast<std::uint32_t>(answer_.size()), LLP_SUBMIT_REPLY) == 0) {
-    has_answer_ = false;
+  answers_[id] = due_.front().text;
+  if (llp_submit(engine_.get(), &i, id, static_cast<std::uint32_t>(due_.front().text.size()),
+                 LLP_SUBMIT_REPLY) == 0) {
+    due_.pop_front();
   } else {
     answers_.erase(id);
   }

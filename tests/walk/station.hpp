@@ -2,7 +2,9 @@
 // One station of a random walk: an engine with memory, and what it told.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -30,13 +32,15 @@ class Station {
   void tx_empty(std::uint64_t now);
   void timeout(std::uint64_t now);
   [[nodiscard]] bool submit(std::uint64_t now, Bytes text, std::uint32_t flags);
-  // To be sent as the answer to the message that was accepted last.
-  void answer(Bytes text) {
-    answer_ = std::move(text);
-    has_answer_ = true;
+  // To be sent as the answer to the message that was accepted last, not before @at, and after those that are
+  // due.
+  void answer(Bytes text, std::uint64_t at) { due_.push_back({std::move(text), at}); }
+  [[nodiscard]] bool answers() const { return !due_.empty(); }
+  // When something happens here by itself, seen from @now.
+  [[nodiscard]] std::uint64_t deadline(std::uint64_t now) const {
+    const std::uint64_t at = llp_deadline(engine_.get());
+    return due_.empty() || due_.front().at <= now ? at : std::min(at, due_.front().at);
   }
-  [[nodiscard]] bool answers() const { return has_answer_; }
-  [[nodiscard]] std::uint64_t deadline() const { return llp_deadline(engine_.get()); }
   [[nodiscard]] bool tx_wait() const { return llp_tx_wait(engine_.get()); }
   [[nodiscard]] bool idle() const { return llp_idle(engine_.get()) && !busy_; }
 
@@ -64,8 +68,11 @@ class Station {
   std::map<std::uint32_t, Bytes> answers_;  // that the engine may still ask for
   std::uint32_t id_ = 0, answer_id_ = 0;
   bool busy_ = false;
-  Bytes answer_;  // to be submitted
-  bool has_answer_ = false;
+  struct Due {
+    Bytes text;
+    std::uint64_t at;
+  };
+  std::deque<Due> due_;  // answers to be submitted
   llp_cause cause_ = LLP_OK;
   llp_outcome outcome_ = LLP_OUT_NOT_SENT;
   std::uint64_t unheard_ = 0;  // accepted messages whose acknowledgement never went out

@@ -22,6 +22,8 @@ constexpr std::size_t kAnswerMax = 8;
 // MLLP's commit reply; its second byte is in no text.
 constexpr std::size_t kCommit = 4;
 constexpr std::uint8_t kAck = 0x06, kNak = 0x15;
+// With HL7, one answer in so many comes when the time for it has been over for so long (ns).
+constexpr std::uint64_t kSlow = 1000, kTooLate = 5'000'000'000;
 // Segments of HL7, about as long as a block of X3.28.
 constexpr std::size_t kSegment = 200;
 // Events after which a station that is not at rest never will be.
@@ -137,6 +139,8 @@ class Walk {
   std::array<Link, 2> links_;
   // the exchange under way
   unsigned sender_ = 0;
+  bool stay_ = false;        // it sends the next one, too
+  std::uint64_t delay_ = 0;  // of the reply, ns
   Bytes request_, reply_, last_request_, last_reply_;
   std::uint64_t whole_ = 0;    // times the request arrived as it was sent
   std::uint64_t changed_ = 0;  // times something else did
@@ -188,7 +192,7 @@ llp_decision Walk::arrived(unsigned side, const llp_event& event, std::span<cons
     }
   } else if (same(t, last_request_)) {
     ++tally_.repeats;
-    station(side).answer(last_reply_);
+    station(side).answer(last_reply_, now_);
     return LLP_ACCEPT_ANSWER;
   } else if (same(t, last_reply_)) {
     // To what this station sent before: nobody awaits it any more.
@@ -198,7 +202,7 @@ llp_decision Walk::arrived(unsigned side, const llp_event& event, std::span<cons
     ++changed_;
     ++tally_.undetected;
   }
-  station(side).answer(reply_);
+  station(side).answer(reply_, now_ + delay_);
   return LLP_ACCEPT_ANSWER;
 }
 
@@ -235,7 +239,9 @@ void Walk::judge(const Station& sender) {
 }
 
 void Walk::exchange() {
-  sender_ = static_cast<unsigned>(random_() % 3 == 0);
+  if (!stay_) sender_ = static_cast<unsigned>(random_() % 3 == 0);
+  delay_ =
+      setup_.named && !stay_ && random_() % kSlow == 0 ? params(0).reply_timeout * 1000ULL + kTooLate : 0;
   last_request_ = std::exchange(request_, text(false, tally_.messages, size()));
   last_reply_ = std::exchange(reply_, text(true, tally_.messages, size()));
   whole_ = changed_ = replies_ = replies_changed_ = 0;
@@ -254,7 +260,10 @@ void Walk::exchange() {
   }
   // After a failure to rest, so that what belongs to this message comes before the next.
   const bool good = sender.cause() == LLP_OK;
+  const bool unanswered = sender.cause() == LLP_CAUSE_REPLY_TIMEOUT;
   const auto over = [&] {
+    // Named, a reply that comes once more is known from the next one's.
+    if (setup_.named && (good || unanswered)) return true;
     const bool silent = links_[0].at == links_[0].queue.size() && links_[1].at == links_[1].queue.size();
     return !a_.answers() && !b_.answers() && (good ? silent : a_.idle() && b_.idle());
   };
@@ -263,6 +272,8 @@ void Walk::exchange() {
     if (++steps > kPatience) return violated("the stations do not come to rest");
   }
   judge(sender);
+  // The reply that is late comes while the same station waits for another.
+  stay_ = setup_.named && unanswered;
 }
 
 // The next thing that happens. False: nothing ever will.
@@ -280,8 +291,8 @@ bool Walk::step() {
       link.next_at = now_ + std::min(left, left > kShort ? kLongPiece : kPiece) * kCharTime;
     }
   }
-  const std::array<std::uint64_t, 4> times{links_[0].next_at, links_[1].next_at, a_.deadline(),
-                                           b_.deadline()};
+  const std::array<std::uint64_t, 4> times{links_[0].next_at, links_[1].next_at, a_.deadline(now_),
+                                           b_.deadline(now_)};
   const auto first = std::ranges::min_element(times);
   if (*first == LLP_NEVER) return false;
   now_ = std::max(now_, *first);
