@@ -197,9 +197,6 @@ class Station {
     LLP_FUZZ_CHECK(llp_deadline(&e_) > now_);
   }
 
-  Station(const Station&) = delete;
-  Station& operator=(const Station&) = delete;
-
   bool taken(std::uint32_t id) const { return taken_[id] || id == submitting_; }
 
  private:

@@ -64,7 +64,7 @@ TEST(StoreKeys, ErrorsNameWhatIsAllowed) {
 
 TEST(StoreKeys, FurtherListeners) {
   EXPECT_TRUE(line("").copies.empty());
-  const auto two = line("copies = [\"5002%archive\", \"unix:/run/monitor\"]");
+  const auto two = line(R"(copies = ["5002%archive", "unix:/run/monitor"])");
   ASSERT_EQ(two.copies.size(), 2U);
   EXPECT_EQ(illp::to_string(two.copies[0]), "archive:5002");
   EXPECT_EQ(illp::to_string(two.copies[1]), "unix:/run/monitor");
