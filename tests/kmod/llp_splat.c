@@ -102,12 +102,10 @@ static noinline void splat_shift(void)
 static noinline void splat_sleep(void)
 {
 	static DEFINE_SPINLOCK(lock);
-	u8 *bytes;
 
 	spin_lock(&lock);
-	bytes = splat_bytes();
+	might_sleep();
 	spin_unlock(&lock);
-	kfree(bytes);
 }
 
 static noinline void splat_rcu(void)
