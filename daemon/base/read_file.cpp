@@ -19,6 +19,7 @@ struct CloseFile {
 }  // namespace
 
 Result<std::string> read_file(const std::string& name) {
+  // NOLINTNEXTLINE(clang-analyzer-unix.Stream): CloseFile closes it
   const std::unique_ptr<std::FILE, CloseFile> file(name == "-" ? stdin : std::fopen(name.c_str(), "rbe"));
   if (const int error = errno; !file) return fail_errno("cannot read " + name, error);
   std::string text;

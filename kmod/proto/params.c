@@ -13,7 +13,7 @@
 
 #define MSEC	1000U
 #define SEC	1000000U
-#define HOUR	(3600 * SEC)
+#define HOUR	3600000000U
 
 #define AT(f)	offsetof(struct llp_params, f)
 #define TIME(name, protos, f, dflt, help) \

@@ -99,6 +99,7 @@ static inline u64 llp_mul_fold(u64 a, u64 b)
  * that it finds something in is looked at word by word.
  */
 #define LLP_GROUP	32U
+#define LLP_PAIR	((size_t)2 * LLP_GROUP)
 
 /* What is looked at closely at @i: one group, or the rest. */
 static inline size_t llp_group_end(size_t i, size_t n)
@@ -190,8 +191,8 @@ static inline size_t llp_find_special(const u8 *p, size_t n)
 	size_t i = 0, end, groups = n & ~(size_t)(LLP_GROUP - 1);
 
 	while (i < n) {
-		while (i + 2 * LLP_GROUP <= groups && LLP_CLEAR_PAIR(p + i, llp_maybe_special))
-			i += 2 * LLP_GROUP;
+		while (i + LLP_PAIR <= groups && LLP_CLEAR_PAIR(p + i, llp_maybe_special))
+			i += LLP_PAIR;
 		while (i < groups && LLP_CLEAR_GROUP(p + i, llp_maybe_special))
 			i += LLP_GROUP;
 		for (end = llp_group_end(i, n); end - i >= 8; i += 8) {
@@ -291,8 +292,8 @@ static inline size_t llp_find_2(const u8 *p, size_t n, u8 b1, u8 b2)
 	size_t i = 0, end, groups = llp_usual_marks(b1, b2) ? n & ~(size_t)(LLP_GROUP - 1) : 0;
 
 	while (i < n) {
-		while (i + 2 * LLP_GROUP <= groups && LLP_CLEAR_PAIR(p + i, llp_maybe_mark))
-			i += 2 * LLP_GROUP;
+		while (i + LLP_PAIR <= groups && LLP_CLEAR_PAIR(p + i, llp_maybe_mark))
+			i += LLP_PAIR;
 		while (i < groups && LLP_CLEAR_GROUP(p + i, llp_maybe_mark))
 			i += LLP_GROUP;
 		for (end = groups ? llp_group_end(i, n) : n; end - i >= 8; i += 8) {

@@ -11,8 +11,6 @@
 namespace llp::core::test {
 namespace {
 
-using line::Kind;
-
 struct Case {
   const char* name;
   llp_protocol protocol;

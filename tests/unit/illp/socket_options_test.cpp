@@ -140,9 +140,10 @@ TEST(SocketOptionsOfAListener, ThePortIsFreeAtOnce) {
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   UniqueFd before(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  ASSERT_TRUE(before);
+  ASSERT_GE(before.get(), 0);
   const int on = 1;
   ASSERT_EQ(::setsockopt(before.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on), 0);
+  // NOLINTNEXTLINE(clang-analyzer-unix.StdCLibraryFunctions): seen to be open above
   ASSERT_EQ(::bind(before.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
   ASSERT_EQ(::listen(before.get(), 1), 0);
   socklen_t length = sizeof address;

@@ -18,7 +18,6 @@ namespace llp {
 namespace {
 
 using test::kLong;
-using test::kShort;
 
 ClientOptions options(Protocol protocol) {
   ClientOptions o;

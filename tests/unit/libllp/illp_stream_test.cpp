@@ -13,14 +13,13 @@ namespace llp {
 namespace {
 
 using test::Conversation;
-using test::kLong;
 using test::kShort;
 using test::patient;
 using test::Peer;
 using Event = IllpStream::Event;
 
-std::unique_ptr<IllpStream> stream_to(const std::string& address, ClientOptions options = patient()) {
-  auto stream = IllpStream::connect(address, std::move(options));
+std::unique_ptr<IllpStream> stream_to(const std::string& address, const ClientOptions& options = patient()) {
+  auto stream = IllpStream::connect(address, options);
   if (!stream) throw std::runtime_error(stream.error().message);
   return std::move(*stream);
 }

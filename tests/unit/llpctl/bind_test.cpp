@@ -9,7 +9,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 constexpr const char* kFtdi =
     "DEVNAME=/dev/ttyUSB0\nSUBSYSTEM=tty\nID_BUS=usb\nID_VENDOR_ID=0403\nID_MODEL_ID=6001\n"

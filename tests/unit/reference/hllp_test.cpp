@@ -13,7 +13,6 @@ namespace llp::reference::test {
 namespace {
 
 using llp::test::default_params;
-using llp::test::hex;
 using llp::test::hllp::D;
 using llp::test::hllp::kA;
 using llp::test::hllp::kM;

@@ -90,7 +90,8 @@ TEST_F(SystemFilesTest, DirectoriesAreForTheirOwnerOnly) {
   EXPECT_TRUE(files->make_directory(dir / "d", Files::Access::ours));
   EXPECT_EQ(mode_of(dir / "d"), 0700U);
   EXPECT_TRUE(files->make_directory(dir / "d", Files::Access::ours));
-  std::filesystem::permissions(dir / "d", std::filesystem::perms(0750));
+  using std::filesystem::perms;
+  std::filesystem::permissions(dir / "d", perms::owner_all | perms::group_read | perms::group_exec);
   EXPECT_EQ(files->make_directory(dir / "d", Files::Access::ours).error().code, Errc::permission);
   EXPECT_TRUE(files->make_directory(dir / "d", Files::Access::any));
   std::filesystem::create_symlink(dir / "d", dir / "l");
