@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "core/copies.hpp"
 
-#include <algorithm>
 #include <utility>
 
 namespace llp::core {
@@ -15,9 +14,11 @@ Copies::Copies(asio::any_io_executor executor, const std::vector<illp::Endpoint>
       log_(std::move(log)),
       changed_(executor_) {
   options_.connect_tries = 1;
-  options_.check = illp::Check::none;  // what it replies is nobody's
+  // What it replies is nobody's.
+  options_.check = illp::Check::none;
+  options_.empty_reply = illp::EmptyReply::accept;
   listeners_.reserve(listeners.size());
-  for (const illp::Endpoint& endpoint : listeners) listeners_.emplace_back().endpoint = endpoint;
+  for (const illp::Endpoint& endpoint : listeners) listeners_.emplace_back(endpoint, bounds_);
 }
 
 void Copies::drop_oldest(Listener& to) {
@@ -46,7 +47,7 @@ void Copies::put(Listener& to, const Text& text) {
   }
   if (dropped == 0) return;
   if (const auto silent = to.dropped_log.happened()) {
-    log_.warning("{} copies for {} dropped: no more may wait{}", dropped, illp::to_string(to.endpoint),
+    log_.warning("{} copies for {} dropped: no more may wait{}", dropped, illp::to_string(to.endpoint()),
                  and_more(*silent));
   }
 }
@@ -69,23 +70,15 @@ void Copies::close() {
 
 void Copies::failed(Listener& to, const illp::Failure& failure) {
   ++counters_.copies_failed;
-  to.rest = std::clamp(to.rest * 2, bounds_.retry_min, bounds_.retry_max);
+  to.target.bad(0, Clock::now());
   if (std::exchange(to.away, true)) return;
-  log_.warning("copies for {}: {}; tried again", illp::to_string(to.endpoint), failure.error.message);
+  log_.warning("copies for {}: {}; tried again", illp::to_string(to.endpoint()), failure.error.message);
 }
 
 // False if it may be tried again: the listener has seen nothing of it.
 asio::awaitable<bool> Copies::send(Listener& to, Text text) {
-  to.client = std::make_unique<illp::ClientTransaction>(executor_, to.endpoint, options_, log_);
-  auto step = co_await to.client->connect();
-  if (step && !closed_) step = co_await to.client->write(*text);
-  if (step && !closed_) step = co_await to.client->finish();
-  illp::ClientResult<illp::Bytes> reply = std::unexpected(illp::Failure{});
-  if (!step) {
-    reply = std::unexpected(std::move(step.error()));
-  } else if (!closed_) {
-    reply = co_await to.client->reply(bounds_.reply_time);
-  }
+  to.client = std::make_unique<illp::ClientTransaction>(executor_, to.endpoint(), options_, log_);
+  const auto reply = co_await illp::exchange(*to.client, *text, bounds_.reply_time);
   const bool seen = to.client->handed_over();
   if (reply) {
     to.client->close();
@@ -99,9 +92,9 @@ asio::awaitable<bool> Copies::send(Listener& to, Text text) {
   }
   if (reply) {
     ++counters_.copies_sent;
-    to.rest = {};
+    to.target.good(0);
     if (std::exchange(to.away, false))
-      log_.notice("copies for {} are taken again", illp::to_string(to.endpoint));
+      log_.notice("copies for {} are taken again", illp::to_string(to.endpoint()));
     co_return true;
   }
   failed(to, reply.error());
@@ -122,8 +115,8 @@ asio::awaitable<void> Copies::serve(std::size_t listener) {
       to.bytes -= text->size();
       to.queue.pop_front();
     }
-    const auto go_on = later(Clock::now(), to.rest);
-    while (to.rest > Duration{} && !closed_ && Clock::now() < go_on) co_await changed_.wait_until(go_on);
+    const auto go_on = to.target.rests_until(0);
+    while (!closed_ && Clock::now() < go_on) co_await changed_.wait_until(go_on);
   }
 }
 

@@ -18,6 +18,7 @@
 #include "base/log_limit.hpp"
 #include "core/event.hpp"
 #include "core/line_service.hpp"
+#include "core/targets.hpp"
 #include "illp/client.hpp"
 
 namespace llp::core {
@@ -34,8 +35,8 @@ class Copies {
     std::size_t messages = 256;                 // that wait for one listener
     std::size_t bytes = std::size_t{16} << 20;  // of these
     Duration reply_time = std::chrono::seconds(30);
-    Duration retry_min = std::chrono::milliseconds(500);  // a listener that failed rests so long,
-    Duration retry_max = std::chrono::seconds(30);        // doubled with each failure up to this
+    Duration retry_min = std::chrono::milliseconds(500);  // how long a listener that failed rests:
+    Duration retry_max = std::chrono::seconds(30);        // as an application does (core/targets.hpp)
   };
 
   Copies(asio::any_io_executor executor, const std::vector<illp::Endpoint>& listeners, illp::Options options,
@@ -55,11 +56,14 @@ class Copies {
  private:
   using Text = std::shared_ptr<const illp::Bytes>;
   struct Listener {
-    illp::Endpoint endpoint;
+    Listener(const illp::Endpoint& endpoint, const Bounds& bounds)
+        : target({endpoint}, bounds.retry_min, bounds.retry_max) {}
+    [[nodiscard]] const illp::Endpoint& endpoint() const { return target.at(0); }
+
+    Targets target;          // the one
     std::deque<Text> queue;  // the first is being sent
     std::size_t bytes = 0;
     std::unique_ptr<illp::ClientTransaction> client;
-    Duration rest{};
     LogLimit dropped_log;
     bool away = false;  // said
   };

@@ -37,6 +37,9 @@ class Targets {
   // `why` is for people.
   void bad(std::size_t i, Clock::time_point now, std::string why = {});
 
+  // When it may be called again; in the past: now.
+  [[nodiscard]] Clock::time_point rests_until(std::size_t i) const { return targets_.at(i).until; }
+
   // In the order of the list.
   [[nodiscard]] std::vector<TargetStatus> status(Clock::time_point now) const;
 

@@ -93,8 +93,8 @@ class CopyQueue : public ::testing::Test {
     EXPECT_TRUE(loop.until([&] { return ended; }));
   }
   void begin(Copies::Bounds bounds) {
-    copies = std::make_unique<Copies>(loop.executor(), std::vector{archive.endpoint()}, quick_options(),
-                                      bounds, n, Logger{});
+    copies = std::make_unique<Copies>(loop.executor(), std::vector{archive.endpoint()}, options, bounds, n,
+                                      Logger{});
     loop.start(serve());
   }
   asio::awaitable<void> serve() {
@@ -105,6 +105,7 @@ class CopyQueue : public ::testing::Test {
 
   Loop loop;
   App archive;
+  illp::Options options = quick_options();
   LineCounters n;
   std::unique_ptr<Copies> copies;
   bool ended = false;
@@ -120,6 +121,16 @@ TEST_F(CopyQueue, TheOldestThatWaitsGoes) {
   archive.reply(0, "");
   EXPECT_TRUE(loop.until([&] { return n.copies_sent == 3; }));
   EXPECT_EQ(archive.requests, (std::vector{"1"s, "4"s, "5"s}));
+}
+
+// What an application may not answer is none of the listener's affair.
+TEST_F(CopyQueue, AnEmptyReplyIsAsGoodAsAnother) {
+  options.empty_reply = illp::EmptyReply::refuse;
+  archive.answer = [](const std::string&) { return std::string(); };
+  begin({});
+  add("1");
+  EXPECT_TRUE(loop.until([&] { return n.copies_sent + n.copies_failed == 1; }));
+  EXPECT_EQ(n.copies_failed, 0U);
 }
 
 TEST_F(CopyQueue, BytesAreBoundedToo) {
