@@ -1,26 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the measurements of lines make of what they are told."""
 
-import importlib.machinery
-import importlib.util
 import sys
 from pathlib import Path
 
 import pytest
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
 
+from harness.script import load  # noqa: E402
 
-def load(name):
-    sys.dont_write_bytecode = True
-    loader = importlib.machinery.SourceFileLoader(f"llp_bench_{name}", str(HERE / name))
-    tool = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
-    sys.modules[loader.name] = tool  # dataclasses look there
-    loader.exec_module(tool)
-    return tool
-
-
-COUNT, LINES = load("instructions"), load("lines")
+COUNT, LINES = load(HERE / "instructions"), load(HERE / "lines")
 
 SAID = """run x328 kernel
 module n_llp 0xffffffffc0300000 8192

@@ -17,10 +17,8 @@ from support.apps import App
 from support.bridge import Bridge
 from support.content import hl7, reply_to
 from support.lines import ANY, Line
-from support.programs import BIN, free_port, listening, until
-
-# sysexits.h, as documented in llpdrv(8).
-USAGE, NO_INPUT, UNAVAILABLE, OS_ERROR, IN_USE, NOT_PERMITTED = 64, 66, 69, 71, 75, 77
+from support.programs import (BIN, IN_USE, NO_INPUT, NOT_PERMITTED, OS_ERROR, UNAVAILABLE, USAGE, free_port,
+                              listening, until)
 
 
 def one_line(program, *words):

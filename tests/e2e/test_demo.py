@@ -29,10 +29,10 @@ def test_replies_are_compared(stage):
     """An application whose replies are others than those that it is asked to give fails the demo."""
     script = stage.path("changed.py")
     script.write_text(f"""
-import importlib.machinery, importlib.util, sys
-loader = importlib.machinery.SourceFileLoader("demo", {str(DEMO)!r})
-demo = importlib.util.module_from_spec(importlib.util.spec_from_loader("demo", loader))
-loader.exec_module(demo)
+import pathlib, sys
+sys.path.insert(0, {str(ROOT / "tests")!r})
+from harness.script import load
+demo = load(pathlib.Path({str(DEMO)!r}))
 given = demo.Journal.take
 demo.Journal.take = lambda self, request: given(self, request).replace(b"MSA|AA|F00001", b"MSA|AE|F00001")
 sys.exit(demo.main())

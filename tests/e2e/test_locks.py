@@ -15,9 +15,7 @@ import pytest
 from support.bridge import Bridge
 from support.content import hl7, reply_to
 from support.lines import ANY
-from support.programs import until
-
-IN_USE = 75  # as documented in llpdrv(8)
+from support.programs import IN_USE, until
 
 
 @pytest.mark.core

@@ -1,19 +1,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The table of suites: nothing that is there to be tested is left out of it."""
 
-import importlib.machinery
-import importlib.util
 import subprocess
 from pathlib import Path, PurePath
+
+from harness.script import load
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def table():
-    loader = importlib.machinery.SourceFileLoader("llp_run", str(ROOT / "tests" / "run"))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
-    loader.exec_module(module)
-    return module.PROFILES["check"]
+    return load(ROOT / "tests" / "run").PROFILES["check"]
 
 
 def tracked(*patterns):

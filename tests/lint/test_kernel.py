@@ -1,24 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the kernel's checkers say is neither lost nor too easily allowed."""
 
-import importlib.machinery
-import importlib.util
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
 
+from harness.script import load  # noqa: E402
 
-def load():
-    sys.dont_write_bytecode = True
-    loader = importlib.machinery.SourceFileLoader("llp_kernel_lint", str(HERE / "kernel"))
-    tool = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
-    loader.exec_module(tool)
-    return tool
-
-
-TOOL = load()
-SAID = "kmod/a.c:7: WARNING:VOLATILE: Use of volatile is usually wrong\ntotal: 0 errors, 1 warnings, 0 checks, 9 lines checked\n"
+TOOL = load(HERE / "kernel")
+SAID = ("kmod/a.c:7: WARNING:VOLATILE: Use of volatile is usually wrong\n"
+        "total: 0 errors, 1 warnings, 0 checks, 9 lines checked\n")
 
 
 def test_a_complaint_is_one():

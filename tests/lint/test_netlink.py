@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The netlink family's code, header and page say what its specification says."""
 
-import importlib.machinery
-import importlib.util
 import re
 import subprocess
 import sys
@@ -13,24 +11,15 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(ROOT / "tests" / "vm"))
+sys.path[:0] = [str(ROOT / "tests" / "vm"), str(ROOT / "tests")]
 
+from harness.script import load  # noqa: E402
 from lib import source  # noqa: E402
 
 KMOD = ROOT / "kmod"
 CODE = "".join(path.read_text() for path in sorted(KMOD.glob("netlink*.c")))
 LIMITS = {"LLP_NAME_SIZE - 1": "31", "LLP_VALUE_SIZE - 1": "63"}
-
-
-def load():
-    sys.dont_write_bytecode = True
-    loader = importlib.machinery.SourceFileLoader("llp_netlink_tool", str(ROOT / "tools" / "dev" / "netlink"))
-    tool = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
-    loader.exec_module(tool)
-    return tool
-
-
-TOOL = load()
+TOOL = load(ROOT / "tools" / "dev" / "netlink")
 SPEC = TOOL.load()
 
 

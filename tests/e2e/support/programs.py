@@ -23,6 +23,8 @@ import pytest
 from . import PATIENCE, PORTS, ROOT
 
 BIN = Path(os.environ.get("LLP_BIN") or ROOT / "build" / "bin")
+# sysexits.h, as llpdrv(8) and llpd(8) document them.
+USAGE, NO_INPUT, UNAVAILABLE, OS_ERROR, IN_USE, NOT_PERMITTED = 64, 66, 69, 71, 75, 77
 SANITIZER = re.compile(rb"(Address|Leak|Thread|Memory|UndefinedBehavior)Sanitizer|runtime error:")
 MARK = "LLP_E2E_STAGE"
 _ports = itertools.count(20000 + os.getpid() * 17 % 9000)
