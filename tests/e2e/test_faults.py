@@ -32,12 +32,12 @@ RUN = 600.0 if ENGINE != "kernel" else 3600.0  # a bound for hangs
 # Faults of llpsim: on what it sends and, for bytes and blocks, on what it gets.
 FAULTS = {
     # Single damaged bytes, and lost ones, which the block's length shows: what the check cannot miss.
-    "x328": ["--flip-block", "0.03", "--lose", "0.0001", "--lose-ack", "0.005", "--delay-ack", "0.005,150",
-             "--silence", "0.001,300"],
-    "hllp": ["--flip-block", "0.03", "--lose", "0.00001", "--silence", "0.002,300"],
+    "x328": ["--flip-block", "0.03", "--lose-ack", "0.005", "--delay-ack", "0.005,150", "--silence", "0.001,300"],
+    "hllp": ["--flip-block", "0.03", "--silence", "0.002,300"],
     "mllp2": ["--lose-ack", "0.015", "--delay-ack", "0.015,100", "--silence", "0.001,300"],
     "mllp": [],
 }
+LOST = {"x328": ["--lose", "0.0001"], "hllp": ["--lose", "0.00001"], "mllp2": [], "mllp": []}
 # Times that make a fault cost little and still leave a busy machine room: a message that is only late is
 # sent again, which the promise allows, and is marked. A virtual machine is slower still.
 SCALE = ["--time-scale", "0.5" if ENGINE == "kernel" else "0.05"]
@@ -157,8 +157,9 @@ class Inward:
         options = [*SETTINGS[protocol], *options]
         files = write_files(stage.path(f"in{seed}"), self.messages)
         self.b = Bridge(stage, protocol, ANY, *options, dist=False, name=f"in{seed}.s")
-        self.sim = self.b.simulate(*options, "--seed", seed, *FAULTS[protocol], "--fault-dir", "both",
-                                   "--json", self.json, "send", "--retry-failed", "100", "--retry-unknown", *files)
+        self.sim = self.b.simulate(*options, "--seed", seed, *FAULTS[protocol], *LOST[protocol],
+                                   "--fault-dir", "both", "--json", self.json,
+                                   "send", "--retry-failed", "100", "--retry-unknown", *files)
 
     def check(self):
         self.sim.finish(RUN)
@@ -178,8 +179,8 @@ class Outward:
         self.out.mkdir()
         self.json = stage.path(f"out{seed}.json")
         self.b = Bridge(stage, protocol, ANY, *options, app=None, name=f"out{seed}.s")
-        self.sim = self.b.simulate(*options, "--seed", seed, *FAULTS[protocol], "--fault-dir", "both",
-                                   "--out", self.out, "--json", self.json, "ack")
+        self.sim = self.b.simulate(*options, "--seed", seed, *FAULTS[protocol], *LOST[protocol],
+                                   "--fault-dir", "both", "--out", self.out, "--json", self.json, "ack")
         self.clients = Clients(self.b, self.messages)
 
     @property
@@ -202,7 +203,8 @@ class Both:
     KIND = {"x328": "pty", "hllp": "tty", "mllp2": "tcp-listen", "mllp": "unix-listen"}
     # Bytes that come twice, and bytes that nobody sent, instead of those that get lost: one of each in a block
     # leaves its length as it was, and one such block in 128 its check.
-    MORE = {"x328": ["--double", "0.0002", "--insert", "0.0002"], "hllp": ["--double", "0.0001", "--insert", "0.0001"]}
+    MORE = {"x328": ["--double", "0.0002", "--insert", "0.0002"],
+            "hllp": ["--double", "0.0001", "--insert", "0.0001"]}
 
     def __init__(self, stage, protocol, seed):
         self.seed = seed
@@ -215,13 +217,9 @@ class Both:
         self.b = Bridge(stage, protocol, ANY if ENGINE else self.KIND[protocol], *SETTINGS[protocol],
                         name=f"both{seed}.s")
         faults = [*FAULTS[protocol], *self.MORE.get(protocol, [])]
-        if protocol in self.MORE:
-            at = faults.index("--lose")
-            del faults[at:at + 2]
         self.sim = self.b.simulate(*SETTINGS[protocol], *role, "--seed", seed, *faults, "--fault-dir", "both",
-                                   "--out", self.out,
-                                   "--json", self.json, "send", "--retry-failed", "100", "--retry-unknown",
-                                   "--also-serve", "ack", "--stay", *files)
+                                   "--out", self.out, "--json", self.json,
+                                   "send", "--retry-failed", "100", "--retry-unknown", "--also-serve", "ack", "--stay", *files)
         self.clients = Clients(self.b, self.outward)
 
     def check(self):
