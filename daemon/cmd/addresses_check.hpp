@@ -12,10 +12,10 @@
 namespace llp::cmd {
 
 // Whether the services and hosts of the line's addresses are known, and dist
-// can be listened at; nobody can connect meanwhile. Errc::not_found (a name that does not exist), in_use,
-// permission, ... A name service that does not answer within `patience` is no
-// error: it is asked again when the address is used. Blocks; for before the
-// loop runs.
+// can be listened at; nobody can connect meanwhile. Errc::not_found (a name
+// that does not exist), in_use, permission, ... A name service that does not
+// answer within `patience` is no error: it is asked again when the address is
+// used. Blocks; for before the loop runs.
 [[nodiscard]] Result<void> check_addresses(const core::LineConfig& config, WorkerPool& pool,
                                            std::chrono::milliseconds patience, const Logger& log);
 

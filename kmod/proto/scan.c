@@ -17,7 +17,7 @@
  * least a group behind, so that it never holds what turns out as HLLP's
  * trailer.
  */
-#define LAG	(2 * (size_t)LLP_GROUP)
+#define LAG	LLP_PAIR
 
 /* What ends a text: an X3.28 special character, or one of the usual marks. */
 enum stop { STOP_SPECIAL, STOP_MARK };
