@@ -112,7 +112,7 @@ class Slave {
   // DLE and a digit 0 to 7, or "<".
   void dle() {
     at_++;
-    while (at_ < in_.size() && no_character(in_[at_])) at_++;
+    while (at_ < in_.size() && no_character(in_[at_]) && in_[at_].before == Silence::none) at_++;
     if (at_ >= in_.size()) return;
     const Character c = in_[at_];
     const bool ack = c.byte >= '0' && c.byte <= '7';

@@ -220,6 +220,15 @@ TEST(ReferenceX328, RepeatNearTheLimitOfAMessage) {
   compare(gap, p, true, 65536, "gap");
 }
 
+// A break stands for no character, but there is a time before it: with it comes
+// the end of a transmission, also after a DLE that nothing followed.
+TEST(ReferenceX328, SilenceBeforeABreak) {
+  Line line = line_of_hex("05 0D 10");
+  line.characters.push_back({0, LLP_FLAG_BREAK, Silence::lasting});
+  EXPECT_EQ(x328::decode(line, params()).sent, hex("10 30 0D 04 0D"));
+  compare(line, params(), true, 65536, "silence");
+}
+
 // ---- lines from seeds ----
 
 void compare_seeds(std::uint64_t from, std::uint64_t to, std::uint32_t most_damage) {
