@@ -175,7 +175,7 @@ TEST(LuaSimulator, StandsInForTestModeOnly) {
 }
 
 TEST(LuaSimulator, ByEnvironment) {
-  ASSERT_EQ(::setenv("LLP_SIMULATE", "1", 1), 0);
+  ASSERT_EQ(::setenv("LLP_SIMULATE", "1", 1), 0);  // NOLINT(concurrency-mt-unsafe): no threads
   Lua lua;
   EXPECT_EQ(lua.run("s = llp{host = 'nowhere', port = 1} return type(s)"), "table");
   EXPECT_EQ(lua.run("return require('iguana').isTest(), iguana ~= nil"), "true true");
@@ -188,7 +188,7 @@ TEST(LuaSimulator, ByEnvironment) {
   lua.run("s:close()");
   EXPECT_EQ(lua.run("s:recv()"), "error: script:1: not connected");
   EXPECT_EQ(lua.run("s:send('x')"), "error: script:1: not connected");
-  ASSERT_EQ(::unsetenv("LLP_SIMULATE"), 0);
+  ASSERT_EQ(::unsetenv("LLP_SIMULATE"), 0);  // NOLINT(concurrency-mt-unsafe): as above
 }
 
 }  // namespace
