@@ -96,14 +96,26 @@ def test_in_shell(stage):
     assert [p.read_bytes() for p in sorted(stage.run_dir.glob("*.msg"))] == [hl7("M1", 300)] * 2
 
 
+def test_in_lua(stage):
+    """Run by llpcat for each request; one that it cannot make sense of is refused."""
+    program = stage.start([BIN / "llpcat", "-l", "127.0.0.1:0", "--exec", f"lua5.4 {EXAMPLES / 'application.lua'}"])
+    where = program.wait_for(r"^listening: (.*)$").group(1).decode()
+    ask(stage, where)
+    message = stage.path("no.hl7")
+    message.write_bytes(b"no HL7")
+    assert "CAN" in stage.start([BIN / "llpcat", where, message], exit_status=1).finish().log
+    program.stop()
+    assert "not HL7" in program.log
+
+
 @installable
-def test_in_lua(stage, installed):
+def test_a_client_in_lua(stage, installed):
     """With the module as it is installed, in the places where the interpreter of the system looks below its root."""
     listener = stage.start([BIN / "llpcat", "--mllp", "-l", "127.0.0.1:0", "--ack", "-n", "1"])
     host, port = listener.wait_for(r"^listening: (.*)$").group(1).decode().split(":")
     message = stage.path("m.hl7")
     message.write_bytes(hl7("M1", 300))
-    script = stage.start(["lua5.4", EXAMPLES / "application.lua", host, port, message],
+    script = stage.start(["lua5.4", EXAMPLES / "client.lua", host, port, message],
                          env={"LUA_PATH": f"{installed}/usr/share/lua/5.4/?.lua",
                               "LUA_CPATH": f"{installed}/usr/lib/lua/5.4/?.so"}).finish()
     assert b"MSA|AA|M1" in script.out
