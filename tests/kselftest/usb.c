@@ -5,6 +5,9 @@
 #include <pthread.h>
 
 #include "line.h"
+#include "rounds.h"
+
+enum { ROUNDS = 3 };
 
 // Between attempts to plug an adapter in again, and how many.
 enum { PLUG_MS = 1500, PLUG_TRIES = 40 };
@@ -182,23 +185,18 @@ static void* write_large(void* argument) {
   return NULL;
 }
 
-static void pulled(struct __test_metadata* _metadata, FIXTURE_DATA(usb) * self, int from, int gone) {
-  char adapter[PATH_MAX];
-  char command[128];
+// A large message is under way when `pull` takes the adapter of `gone`; then all is closed.
+static void interrupted(struct __test_metadata* _metadata, FIXTURE_DATA(usb) * self, int from, int gone,
+                        unsigned int blocks, bool (*pull)(const char*), const char* what) {
   struct call reader = {.line = self->line[1 - from]};
   struct call writer = {.line = self->line[from]};
   pthread_t threads[2];
   memset(large, 'x', sizeof large);
-  ASSERT_TRUE(adapter_of(paths[gone], adapter));
-  // They are on the ports of their hub in their order: 1-1 and 1-2.
-  int number = adapter[strlen(adapter) - 1] - '1';
-  ASSERT_TRUE(number == 0 || number == 1) { TH_LOG("%s", adapter); }
   ASSERT_EQ(0, ioctl(reader.line, LLP_IOC_RECEIVE, &(__u32){1}));
   ASSERT_EQ(0, pthread_create(&threads[0], NULL, read_one, &reader));
   ASSERT_EQ(0, pthread_create(&threads[1], NULL, write_large, &writer));
-  ASSERT_TRUE(EVENTUALLY(line_counter(reader.line, "rx_blocks") > 10));
-  snprintf(command, sizeof command, "device_del usb%d\n", number);
-  ASSERT_TRUE(tell_qemu(command));
+  ASSERT_TRUE(EVENTUALLY(line_counter(reader.line, "rx_blocks") > blocks));
+  ASSERT_TRUE(pull(what));
   ASSERT_TRUE(EVENTUALLY(access(paths[gone], F_OK) != 0));
   if (gone == from) {
     ASSERT_EQ(0, pthread_join(threads[1], NULL));
@@ -217,6 +215,24 @@ static void pulled(struct __test_metadata* _metadata, FIXTURE_DATA(usb) * self, 
     close(self->line[end]);
     close(self->tty[end]);
   }
+}
+
+static void begin_again(struct __test_metadata* _metadata, FIXTURE_DATA(usb) * self) {
+  for (int end = 0; end < 2; end++) {
+    ASSERT_TRUE(EVENTUALLY(access(paths[end], F_OK) == 0));
+    ASSERT_TRUE(begin(end, &self->tty[end], &self->line[end])) { TH_LOG("%s", strerror(errno)); }
+  }
+}
+
+static void pulled(struct __test_metadata* _metadata, FIXTURE_DATA(usb) * self, int from, int gone) {
+  char adapter[PATH_MAX];
+  char command[128];
+  ASSERT_TRUE(adapter_of(paths[gone], adapter));
+  // They are on the ports of their hub in their order: 1-1 and 1-2.
+  int number = adapter[strlen(adapter) - 1] - '1';
+  ASSERT_TRUE(number == 0 || number == 1) { TH_LOG("%s", adapter); }
+  snprintf(command, sizeof command, "device_del usb%d\n", number);
+  interrupted(_metadata, self, from, gone, 10, tell_qemu, command);
   snprintf(command, sizeof command, "device_add usb-serial,always-plugged=on,chardev=cable2%c,id=usb%d\n",
            'a' + number, number);
   // Refused while QEMU has not let go of the one that was pulled.
@@ -224,15 +240,30 @@ static void pulled(struct __test_metadata* _metadata, FIXTURE_DATA(usb) * self, 
     ASSERT_TRUE(tell_qemu(command));
     pause_ms(PLUG_MS);
   }
-  for (int end = 0; end < 2; end++) {
-    ASSERT_TRUE(EVENTUALLY(access(paths[end], F_OK) == 0));
-    ASSERT_TRUE(begin(end, &self->tty[end], &self->line[end])) { TH_LOG("%s", strerror(errno)); }
-  }
+  begin_again(_metadata, self);
   passes(_metadata, self->line[from], self->line[1 - from]);
 }
 
 TEST_F(usb, sender_pulled_in_mid_message) { pulled(_metadata, self, 0, 0); }
 
 TEST_F(usb, receiver_pulled_in_mid_message) { pulled(_metadata, self, 0, 1); }
+
+static bool takes(const char* file) { return authorize(file, "0") == 0; }
+
+// The driver's half of it, many times, at any moment.
+TEST_F(usb, gone_in_mid_message_again_and_again) {
+  struct chance chance = chance_begin("gone_in_mid_message_again_and_again");
+  char file[PATH_MAX];
+  long most = rounds(ROUNDS);
+  for (long round = 0; round < most; round++) {
+    int from = (int)chance_below(&chance, 2);
+    int gone = (int)chance_below(&chance, 2);
+    ASSERT_TRUE(authorized_file(paths[gone], file));
+    interrupted(_metadata, self, from, gone, chance_below(&chance, 8), takes, file);
+    ASSERT_TRUE(comes_back(file, paths[gone])) { TH_LOG("round %ld", round); }
+    begin_again(_metadata, self);
+  }
+  passes(_metadata, self->line[0], self->line[1]);
+}
 
 TEST_HARNESS_MAIN
