@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The rig's own tests: it must not call anything passed that was not."""
 
+import json
 import os
 import pty
+import re
 import select
 import shlex
 import shutil
@@ -19,7 +21,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from harness import tap  # noqa: E402
 from harness.case import FAILED, PASSED, SKIPPED  # noqa: E402
-from lib import check, debs, guest, initramfs, kernels, modules, sanitized, splats, uml  # noqa: E402
+from lib import check, debs, guest, initramfs, kernels, modules, sanitized, splats, table, uml  # noqa: E402
 from lib.qemu import Machine  # noqa: E402
 
 KERNEL = "6.1"
@@ -127,7 +129,7 @@ def test_kernels_run_the_same_but_for_the_manual():
     def programs(name):
         return {(init, program.name) for init, path in check.lists(name).items() for program in check.read_list(path)}
     assert programs("6.1") - programs("6.12") == {("systemd", "manual")}
-    assert programs("6.12") <= programs("6.1")
+    assert programs("6.12") <= programs("6.1") and programs("newest") == programs("6.12")
 
 
 def test_configuration_that_was_not_followed_is_told():
@@ -217,11 +219,44 @@ def test_apt_output_is_understood(monkeypatch):
                       "b:\n  Installed: 1\n  Candidate: (none)\n",
             "depends": "m\n  Depends: linux-image-1\n |Depends: linux-image-1-unsigned\n  Depends: <initramfs>\n"}
 
-    def fake(*command, cwd=None):
+    def fake(*command, options=(), cwd=None):
         return subprocess.CompletedProcess(command, 0, said[command[1]], "")
     monkeypatch.setattr(debs, "apt", fake)
     assert debs.candidates(["a", "b"]) == {"a": "1.2"}
     assert debs.depends({"m"}, r"linux-image-(?!.*-unsigned$)") == {"m", "linux-image-1"}
+
+
+@pytest.mark.parametrize("name, part", [
+    ("linux-image-6.12-amd64", True), ("linux-image-6.1.0-49-amd64-unsigned", False), ("linux-base", False),
+    ("linux-headers-7.3.4+deb13-common", True), ("linux-modules-7.3.4+deb13-amd64", True), ("linux-modules-amd64", False),
+    ("linux-binary-7.3.4+deb13-amd64", True), ("linux-kbuild-6.1", True), ("linux-compiler-gcc-12-x86", False)])
+def test_packages_that_are_a_part_of_a_kernel(name, part):
+    assert bool(re.match(kernels.PARTS_OF_ONE, name)) == part
+
+
+def test_a_kernel_that_cannot_be_reached_is_skipped_and_said(tmp_path):
+    """With an apt that knows no sources, the newest kernel is not there; that is no failure, nor silence."""
+    (tmp_path / "apt.conf").write_text('Dir::Etc::SourceList "/dev/null";\nDir::Etc::SourceParts "/dev/null";\n')
+    ran = subprocess.run([HERE / "vm", "check", "--kernel", "newest", "--results", tmp_path / "r"], capture_output=True, text=True,
+                         env={**os.environ, "LLP_CACHE": str(tmp_path), "APT_CONFIG": str(tmp_path / "apt.conf")}, check=False)
+    assert ran.returncode == 0 and "newest: SKIPPED: apt has no source" in ran.stdout, ran.stdout + ran.stderr
+    (case,) = tap.parse((tmp_path / "r" / "newest.tap").read_text(), "newest")
+    assert case.outcome == "skipped" and "apt has no source" in case.detail
+    page = table.page([json.loads((tmp_path / "r" / table.FILE).read_text())])
+    assert "| newest | not run: apt has no source" in page
+
+
+def test_the_table_of_kernels(tmp_path):
+    rows = [{"name": name, "release": release, "package": "1-1", "compiler": "gcc", "tests": "passed"}
+            for name, release in (("um-san", "6.12.9-um"), ("newest", "7.3.4+deb13-amd64"), ("6.12", "6.12.9+deb12-amd64"),
+                                  ("6.1", "6.1.0-49-amd64"))]
+    lines = table.page(rows).splitlines()
+    assert [line.split(" | ")[0] for line in lines[-4:]] == ["| 6.1", "| 6.12", "| newest", "| um-san"]
+    program = [HERE / "table", tmp_path / "page.md", tmp_path]
+    assert subprocess.run(program, capture_output=True, check=False).returncode == 1  # nothing was run
+    (tmp_path / table.FILE).write_text(json.dumps(rows[0]))
+    assert subprocess.run(program, capture_output=True, check=False).returncode == 0
+    assert (tmp_path / "page.md").read_text() == table.page(rows[:1])
 
 
 def judged(share, **files):

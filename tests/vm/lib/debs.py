@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Debian packages that are fetched and unpacked, never installed.
 
-Everything goes through the machine's own apt configuration.
+Everything goes through the machine's own apt configuration, unless `options` of
+apt's name another (foreign.py).
 """
 
 import fnmatch
@@ -15,46 +16,48 @@ from typing import Iterable
 
 from .paths import RigError
 
-
-def apt(*command: str, cwd: Path | None = None) -> subprocess.CompletedProcess:
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
+Options = tuple[str, ...]
 
 
-def update() -> None:
+def apt(program: str, *words: str, options: Options = (), cwd: Path | None = None) -> subprocess.CompletedProcess:
+    return subprocess.run([program, *options, *words], capture_output=True, text=True, cwd=cwd, check=False)
+
+
+def update(options: Options = ()) -> None:
     """Fetches the package lists, which only root can."""
     if os.geteuid() != 0:
         raise RigError("apt's package lists are missing or out of date; as root: apt-get update")
-    said = apt("apt-get", "-q", "-q", "-o", "DPkg::Lock::Timeout=600", "update")
+    said = apt("apt-get", "-q", "-q", "-o", "DPkg::Lock::Timeout=600", "update", options=options)
     if said.returncode:
         raise RigError(f"apt-get update failed:\n{said.stderr}")
 
 
-def candidates(packages: Iterable[str]) -> dict[str, str]:
+def candidates(packages: Iterable[str], options: Options = ()) -> dict[str, str]:
     """The versions that apt would install; a package that it does not know is left out."""
-    said = apt("apt-cache", "policy", *sorted(packages)).stdout
+    said = apt("apt-cache", "policy", *sorted(packages), options=options).stdout
     found = re.findall(r"^(\S+):\n +Installed: .*\n +Candidate: (\S+)", said, re.M)
     return {name: version for name, version in found if version != "(none)"}
 
 
-def depends(packages: Iterable[str], pattern: str) -> set[str]:
+def depends(packages: Iterable[str], pattern: str, options: Options = ()) -> set[str]:
     """The packages and what they need, at any depth, as far as the names match."""
     found: set[str] = set()
     queue = set(packages)
     while queue:
         found |= queue
-        listing = apt("apt-cache", "depends", "--important", *sorted(queue)).stdout
+        listing = apt("apt-cache", "depends", "--important", *sorted(queue), options=options).stdout
         needed = re.findall(r"^ +\|?(?:Pre)?Depends: (\S+)", listing, re.M)
         queue = {name for name in needed if re.match(pattern, name)} - found
     return found
 
 
-def download(packages: Iterable[str], directory: Path) -> list[Path]:
+def download(packages: Iterable[str], directory: Path, options: Options = ()) -> list[Path]:
     """Fetches "name=version" packages into an empty directory."""
     command = ["apt-get", "-q", "-q", "-o", "APT::Sandbox::User=root", "download", *packages]
-    said = apt(*command, cwd=directory)
+    said = apt(*command, options=options, cwd=directory)
     if said.returncode:  # most likely lists older than what the archive holds
-        update()
-        said = apt(*command, cwd=directory)
+        update(options)
+        said = apt(*command, options=options, cwd=directory)
     if said.returncode:
         raise RigError(f"{' '.join(command)} failed:\n{said.stderr}")
     return sorted(directory.glob("*.deb"))

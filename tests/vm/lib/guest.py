@@ -92,8 +92,8 @@ def prepare(job: Job, built: modules.Modules, share: Path, nonce: str) -> None:
         shutil.copyfile(file, share / file.name)
     (share / "uml-init").chmod(0o755)
     size = shutil.get_terminal_size((100, 30))
-    values = {"NONCE": nonce, "KERNEL": job.kernel.name, "INIT": job.init, "MODULES": built.directory,
-              "PWD": os.getcwd(), "LOAD": " ".join(job.load), "SHELL": "yes" if job.shell else "",
+    values = {"NONCE": nonce, "KERNEL": job.kernel.name, "RELEASE": built.release, "INIT": job.init,
+              "MODULES": built.directory, "PWD": os.getcwd(), "LOAD": " ".join(job.load), "SHELL": "yes" if job.shell else "",
               "OUT": "/dev/ttyS63" if job.kernel.uml else "", "END": "poweroff" if job.kernel.uml else "reboot",
               "COLUMNS": size.columns, "LINES": size.lines, "TERM": os.environ.get("TERM", "dumb") if job.shell else ""}
     (share / "env").write_text("".join(f"LLP_VM_{key}={shlex.quote(str(value))}\n" for key, value in values.items()))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Debian 12's stock kernels: an image to boot, its modules, and headers to build against."""
+"""Debian's stock kernels, those of 12 and the newest: an image to boot, its modules, and headers to build against."""
 
 import lzma
 import os
@@ -13,17 +13,30 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import debs
+from .foreign import Release
 from .paths import RigError, cache, locked
 
-# What the suffix of the packages linux-image- and linux-headers- is.
-NAMES = {"6.1": "amd64", "6.12": "6.12-amd64"}
+
+@dataclass(frozen=True)
+class Packages:
+    """Whose linux-image- and linux-headers- a kernel's are."""
+
+    suffix: str
+    release: str = ""  # another Debian than the machine's: its backports
+
+
+NAMES = {"6.1": Packages("amd64"), "6.12": Packages("6.12-amd64"), "newest": Packages("amd64", "trixie")}
+HERE = tuple(sorted(name for name, packages in NAMES.items() if not packages.release))  # of the machine's own Debian
+# A kernel is in several packages, which its image and its headers need; others have no version in their names.
+PARTS_OF_ONE = r"linux-((image|headers|kbuild)-|(modules|binary|base)-\d)(?!.*-unsigned$)"
 LAYOUT = "1"  # of the directories in the cache: a new number fetches anew
 
 # Of the image package's 300 MB, what a guest here can have a use for.
-PARTS = ["boot/vmlinuz-*", "lib/modules/*/modules.*"] + [f"lib/modules/*/kernel/{part}/*" for part in (
+PARTS = ["boot/vmlinuz-*", "lib/modules/*/vmlinuz", "lib/modules/*/modules.*"] + [f"lib/modules/*/kernel/{part}/*" for part in (
     "drivers/char", "drivers/tty", "drivers/usb/class", "drivers/usb/common", "drivers/usb/core", "drivers/usb/host",
     "drivers/usb/serial", "drivers/virtio", "fs/9p", "fs/autofs", "fs/configfs", "fs/fscache", "fs/netfs",
     "fs/overlayfs", "lib", "net/9p")]
+PARTS += [f"usr/{part}" for part in PARTS]  # where newer packages have them
 
 
 @dataclass(frozen=True)
@@ -37,6 +50,24 @@ class Kernel:
     def uml(self) -> bool:
         """Whether it is a program of the host's: User Mode Linux."""
         return self.name.startswith("um-")
+
+    @property
+    def package(self) -> str:
+        """What it is of, with its version."""
+        said = (self.directory / "complete").read_text().split()
+        return next((word for word in said if word.startswith("linux-image-")), " ".join(said))
+
+    @property
+    def compiler(self) -> str:
+        """What it was compiled with, and its modules are."""
+        found = re.search(r"^CONFIG_CC_VERSION_TEXT=\"(.*)\"$", (self.headers / ".config").read_text(), re.M)
+        return found.group(1) if found else "unknown"
+
+    @property
+    def abroad(self) -> Release | None:
+        """The release whose compiler its modules want, if that is not the machine's."""
+        packages = NAMES.get(self.name)
+        return Release(packages.release) if packages and packages.release else None
 
     @property
     def make(self) -> list[str]:
@@ -88,11 +119,11 @@ def extract(bzimage: Path, out: Path) -> None:
     raise RigError(f"{bzimage} holds no kernel compressed by xz, gzip or zstd")
 
 
-def wanted(name: str) -> list[str]:
+def wanted(name: str, options: debs.Options) -> list[str]:
     """The packages of a kernel as "name=version"; empty if apt knows none."""
-    metas = {f"linux-{kind}-{NAMES[name]}" for kind in ("image", "headers")}
-    names = debs.depends(metas, r"linux-(image|headers|kbuild)-(?!.*-unsigned$)")
-    versions = debs.candidates(names)
+    metas = {f"linux-{kind}-{NAMES[name].suffix}" for kind in ("image", "headers")}
+    names = debs.depends(metas, PARTS_OF_ONE, options)
+    versions = debs.candidates(names, options)
     if not metas < names or names - set(versions):
         return []
     return sorted(f"{package}={versions[package]}" for package in names - metas)
@@ -105,13 +136,17 @@ def relocate(headers: Path, root: Path) -> None:
     makefile.write_text(re.sub(r"(?<![\w/])/usr/(src|lib)/", rf"{root}/usr/\1/", text))
 
 
-def fill(directory: Path, final: Path, packages: list[str]) -> None:
+def fill(directory: Path, final: Path, packages: list[str], options: debs.Options) -> None:
     """Fetches and unpacks; paths that must be absolute will be those of `final`."""
     with debs.scratch(directory) as temporary:
-        for deb in debs.download(packages, Path(temporary)):
-            debs.unpack(deb, directory, PARTS if deb.name.startswith("linux-image") else ())
-    image = next((directory / "boot").glob("vmlinuz-*"))
-    release = image.name.removeprefix("vmlinuz-")
+        for deb in debs.download(packages, Path(temporary), options):
+            whole = deb.name.startswith(("linux-headers", "linux-kbuild"))
+            debs.unpack(deb, directory, () if whole else PARTS)
+    if not (directory / "lib").exists():
+        (directory / "lib").symlink_to("usr/lib")
+    release = next((directory / "lib" / "modules").glob("*/modules.builtin")).parent.name
+    image = next(path for path in (directory / "boot" / f"vmlinuz-{release}", directory / "lib" / "modules" / release / "vmlinuz")
+                 if path.exists())
     relocate(directory / "usr" / "src" / f"linux-headers-{release}", final)
     extract(image, directory / "vmlinux")
     image.unlink()
@@ -127,15 +162,20 @@ def fetch(name: str) -> Kernel:
         known = [mark for mark in known if mark.read_text().startswith(f"layout {LAYOUT}\n")]
         if known and time.time() - known[-1].stat().st_mtime < 86400:
             return Kernel(name, known[-1].parent)
-        packages = wanted(name)
+        abroad = Kernel(name, store).abroad
+        options = abroad.options if abroad else ()
+        if abroad:
+            abroad.update()
+        packages = wanted(name, options)
         if not packages and known:  # no package lists here: what was fetched once will do
             return Kernel(name, known[-1].parent)
         if not packages:
-            debs.update()
-            packages = wanted(name)
+            debs.update(options)
+            packages = wanted(name, options)
         if not packages:
-            raise RigError(f"apt knows no linux-image-{NAMES[name]} and linux-headers-{NAMES[name]}: are these Debian "
-                           "12's sources, with its security suite?")
+            suffix = NAMES[name].suffix
+            raise RigError(f"apt knows no linux-image-{suffix} and linux-headers-{suffix}: are these Debian "
+                           f"{abroad.name if abroad else 12}'s sources, with its security suite?")
         stamp = "\n".join([f"layout {LAYOUT}", *packages, ""])
         for mark in known:
             if mark.read_text() == stamp:
@@ -148,7 +188,7 @@ def fetch(name: str) -> Kernel:
         with debs.scratch(store) as temporary:
             new = Path(temporary) / "kernel"
             new.mkdir()
-            fill(new, final, packages)
+            fill(new, final, packages, options)
             (new / "complete").write_text(stamp)
             new.rename(final)
         return Kernel(name, final)

@@ -58,10 +58,13 @@ def mirror(source: Path, target: Path) -> bool:
 
 def compile_all(kernel: Kernel, tree: Path) -> None:
     """Every module of the tree by the kernel's own build; a warning is an error."""
+    command = ["make", "-s", "-j", str(os.cpu_count() or 2), "-C", str(kernel.headers), f"M={tree}", *kernel.make, "W=1",
+               "KCFLAGS=-Werror", "CONFIG_DEBUG_INFO_BTF_MODULES=", "modules"]
+    if kernel.abroad:
+        kernel.abroad.make_root()
+        command = kernel.abroad.inside([kernel.directory, tree], command)
     said = subprocess.run(
-        ["make", "-s", "-j", str(os.cpu_count() or 2), "-C", str(kernel.headers), f"M={tree}", *kernel.make, "W=1",
-         "KCFLAGS=-Werror", "CONFIG_DEBUG_INFO_BTF_MODULES=", "modules"],
-        capture_output=True, text=True, check=False,
+        command, capture_output=True, text=True, check=False,
         env={key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")})
     if said.returncode:
         raise RigError(f"the modules do not compile for {kernel.release}:\n{said.stdout}{said.stderr}")
