@@ -31,9 +31,11 @@ constexpr auto kNever = Clock::time_point::max();
 
 // Opens the file that carries a lock. Writing is asked for because the
 // turnstile needs it; a node that we may only read still carries the flock.
+// A node that is gone is no reason to make a file in its place.
 Result<UniqueFd> open_lock_file(const std::filesystem::path& file) {
   constexpr int kFlags = O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
-  int fd = ::open(file.c_str(), O_RDWR | O_CREAT | kFlags, 0660);
+  const bool node = file.native().starts_with("/dev/") && !file.native().starts_with("/dev/shm/");
+  int fd = ::open(file.c_str(), O_RDWR | (node ? 0 : O_CREAT) | kFlags, 0660);
   if (fd < 0 && (errno == EACCES || errno == EROFS)) fd = ::open(file.c_str(), O_RDONLY | kFlags);
   if (fd < 0) return fail_errno(fmt::format("cannot open the lock {}", file.string()));
   return UniqueFd(fd);

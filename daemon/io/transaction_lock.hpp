@@ -53,7 +53,7 @@ class TransactionLock {
   };
 
   // `file` is opened for each acquisition; a regular file is made if it is
-  // missing (mode 0660), its directory is not.
+  // missing (mode 0660), its directory is not, and nothing is in /dev.
   TransactionLock(asio::any_io_executor executor, std::filesystem::path file);
   TransactionLock(const TransactionLock&) = delete;
   TransactionLock& operator=(const TransactionLock&) = delete;

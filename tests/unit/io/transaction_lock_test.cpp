@@ -50,6 +50,15 @@ TEST_F(TransactionLockTest, IsAFlock) {
   EXPECT_TRUE(plain.lock());
 }
 
+TEST_F(TransactionLockTest, NothingIsMadeInTheDevicesPlace) {
+  const fs::path node = "/dev/llp-test-" + std::to_string(::getpid());
+  TransactionLock lock(context.get_executor(), node);
+  EXPECT_EQ(lock.try_acquire().error().code, Errc::not_found);
+  EXPECT_EQ(run(lock.acquire()).error().code, Errc::not_found);
+  EXPECT_FALSE(fs::exists(node));
+  fs::remove(node);
+}
+
 TEST_F(TransactionLockTest, TryAcquire) {
   TransactionLock lock(context.get_executor(), file);
   const Plain plain(file);
