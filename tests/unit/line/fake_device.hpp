@@ -4,6 +4,7 @@
 #pragma once
 
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <uapi/llp.h>
 
 #include <algorithm>
@@ -34,7 +35,9 @@ struct FakeKernel {
     std::deque<In> in;
     std::uint32_t last_read = 0, last_read_flags = 0;
     std::uint32_t last_write = 0, expect = LLP_EXPECT_OFF, answer = 0, events = 0, policy = 0;
-    bool receiver = false, ready = false, closed = false, ended = false;
+    bool receiver = false, ready = false, closed = false;
+    bool ended = false;         // the expectation is over: read tells
+    int end_error = ETIMEDOUT;  // how; 0: no reply had to come
     std::vector<std::uint32_t> aborted;
   };
   struct Written {
@@ -93,6 +96,8 @@ struct FakeKernel {
   bool withdrawable = false;  // LLP_FILE_WITHDRAWABLE
   bool full = false;          // write: EAGAIN
   bool stale = false;         // LLP_IOC_ANSWER: ESTALE
+  bool expected = false;      // LLP_IOC_EXPECT: EBUSY, another program's reply is outstanding
+  std::string lost;           // what LLP_IOC_LOST has
   std::uint32_t next_id = 100;
 };
 
@@ -117,6 +122,7 @@ class FakeFile final : public line::MessageFile {
     if (file.closed) return POLLNVAL;
     short now = 0;
     if (!file.in.empty() || file.ended) now |= POLLIN;
+    if (!kernel.full) now |= POLLOUT;
     if (!file.notes.empty()) now |= POLLPRI;
     now = static_cast<short>(now & events);
     if (kernel.gone) now |= POLLHUP | POLLERR;
@@ -135,7 +141,10 @@ class FakeFile final : public line::MessageFile {
 
 inline std::expected<std::size_t, int> FakeFile::read(std::span<std::uint8_t> out) noexcept {
   if (file_->in.empty()) {
-    if (std::exchange(file_->ended, false)) return std::unexpected(ETIMEDOUT);
+    if (std::exchange(file_->ended, false)) {
+      if (file_->end_error != 0) return std::unexpected(file_->end_error);
+      return 0;
+    }
     if (kernel_->gone) return 0;
     return std::unexpected(EAGAIN);
   }
@@ -231,7 +240,21 @@ inline int FakeFile::control(unsigned long request, void* argument) noexcept {
       v.settled = k.settled;
       return 0;
     }
-    case LLP_IOC_EXPECT: f.expect = number(); return 0;
+    case LLP_IOC_EXPECT:
+      if (k.expected && number() != LLP_EXPECT_OFF) return EBUSY;
+      f.expect = number();
+      return 0;
+    case FIONREAD:
+      *static_cast<int*>(argument) = f.in.empty() ? 0 : static_cast<int>(f.in.front().text.size());
+      return 0;
+    case LLP_IOC_LOST: {
+      auto& l = *static_cast<llp_ioc_lost*>(argument);
+      l.size = static_cast<std::uint32_t>(std::min<std::size_t>(l.size, k.lost.size()));
+      // NOLINTNEXTLINE(performance-no-int-to-ptr): the interface
+      std::memcpy(reinterpret_cast<void*>(l.data), k.lost.data(), l.size);
+      k.lost.clear();
+      return 0;
+    }
     case LLP_IOC_ANSWER:
       if (k.stale) return ESTALE;
       f.answer = number();

@@ -30,7 +30,11 @@ class Link;
 // to its end. The next send() connects anew; until then recv() says Errc::closed. A send() while a reply is
 // outstanding is Errc::busy.
 //
-// Over a line in the kernel recv() takes the line's receiving role (llp(4)).
+// Over a line in the kernel send() waits for the line's transaction lock (flock on its device, llp(4)), which
+// is then held until recv() has brought the reply, or said why there is none; a send() before that is
+// Errc::busy. Without a request under way recv() takes the line's receiving role, and the next send() answers
+// the message that came last, unless the line's expect_in is "none" or it was an answer itself:
+// Errc::cancelled if nobody waits for that any more.
 class AsyncClient {
  public:
   explicit AsyncClient(asio::any_io_executor executor, ClientOptions options = {});
@@ -47,7 +51,8 @@ class AsyncClient {
   // kernel): the bytes that went out for it, framing included (the kernel's framing excluded).
   // Errc::malformed (a character that the protocol cannot carry), too_large, invalid (empty, or not
   // connected), refused (negative acknowledgement at every try), timeout, closed, reset, cancelled (CAN, or
-  // an interrupt of the other station). After a time-out the message may or may not have arrived.
+  // an interrupt of the other station), in_use (kernel: another program has a transaction on the line). After
+  // a time-out the message may or may not have arrived.
   [[nodiscard]] asio::awaitable<Result<std::size_t>> send(std::span<const std::uint8_t> message);
 
   // The next message; returned means acknowledged, where the protocol has that. Errc::timeout (MLLP, HLLP,

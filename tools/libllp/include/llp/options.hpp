@@ -26,6 +26,10 @@ struct ClientOptions {
   // A known peer's settings by name ("vista-x328"); they come before `settings`.
   std::string peer;
 
+  // Lines in the kernel: a reply to what is sent is waited for where the line's parameter expect_out says so,
+  // and comes to this client, whoever receives on the line. false: none is waited for.
+  bool reply = true;
+
   // ILLP over TCP: send STX and CAN as urgent data; false: as a reset, for paths that lose urgent data.
   bool urgent = true;
 
