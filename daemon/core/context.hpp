@@ -67,7 +67,7 @@ struct Context {
         log(std::move(l)),
         changed(executor),
         scope(executor, log),
-        transactor(executor, config.runtime_dir / (config.name + ".lock"), changed, log),
+        transactor(executor, transaction_lock_file(config), changed, log),
         duplicates({config.dup_window, config.dup_entries, config.dup_bytes}),
         dead_letters(config.dead_letters, config.dead_letter_bytes),
         copies(executor, config.copies, config.illp,

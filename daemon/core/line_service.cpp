@@ -73,6 +73,12 @@ Result<std::unique_ptr<line::MessageDevice>> make_device(const asio::any_io_exec
 
 }  // namespace
 
+std::filesystem::path transaction_lock_file(const LineConfig& config) {
+  const auto* tty = std::get_if<io::Tty>(&config.port);
+  if (tty != nullptr && line::is_message_device(tty->device)) return tty->device;
+  return config.runtime_dir / (config.name + ".lock");
+}
+
 struct LineService::Impl : std::enable_shared_from_this<Impl> {
   Impl(asio::any_io_executor executor, LineConfig config, std::unique_ptr<line::Line> given, Logger log)
       : c(std::move(executor), std::move(config), std::move(log)), proximal(c), distal(c) {

@@ -108,6 +108,10 @@ struct LineConfig {
   io::StreamOptions stream;
 };
 
+// What carries the line's transaction lock: the device of a line in the kernel, which its other clients lock
+// (llp(4)), else NAME.lock.
+[[nodiscard]] std::filesystem::path transaction_lock_file(const LineConfig& config);
+
 // How many of so many places (at least 1) one address may have where nothing
 // was said: three quarters, so that one host that runs wild leaves some to others.
 [[nodiscard]] constexpr std::size_t fair_share(std::size_t places) noexcept {

@@ -52,6 +52,16 @@ class TransactorTest : public ::testing::Test {
   std::unique_ptr<Transactor> transactor;
 };
 
+TEST(TransactionLockFile, IsTheDeviceOfALineInTheKernel) {
+  LineConfig config;
+  config.name = "lab";
+  config.runtime_dir = "/run/llp";
+  config.port = io::Tty{.device = "/dev/ttyS1"};
+  EXPECT_EQ(transaction_lock_file(config), "/run/llp/lab.lock");
+  config.port = io::Tty{.device = "/dev/llp/lab"};
+  EXPECT_EQ(transaction_lock_file(config), "/dev/llp/lab");
+}
+
 TEST_F(TransactorTest, ATurnHasTheLockUntilItEnds) {
   auto w = turn();
   ASSERT_TRUE(loop.until([&] { return w->got(); }));
