@@ -76,7 +76,9 @@ Progress::Progress(std::uint64_t total, bool quiet)
     : total_(total), on_(!quiet && (total == 0 || total >= 20) && ::isatty(STDERR_FILENO) != 0) {}
 
 Progress::~Progress() {
-  if (shown_) fmt::print(stderr, "\n");
+  if (shown_ == 0) return;
+  if (shown_ != done_) show();
+  fmt::print(stderr, "\n");
 }
 
 void Progress::step(std::uint64_t done) {
@@ -84,10 +86,15 @@ void Progress::step(std::uint64_t done) {
   const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
                        std::chrono::steady_clock::now().time_since_epoch())
                        .count();
+  done_ = done;
   if (!on_ || (now < next_ && done != total_)) return;
   next_ = now + apart;
-  shown_ = true;
-  fmt::print(stderr, "\r{}{}", done, total_ == 0 ? std::string(" messages") : fmt::format(" of {}", total_));
+  show();
+}
+
+void Progress::show() {
+  shown_ = done_;
+  fmt::print(stderr, "\r{}{}", done_, total_ == 0 ? std::string(" messages") : fmt::format(" of {}", total_));
 }
 
 }  // namespace llp::cat

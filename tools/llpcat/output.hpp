@@ -41,14 +41,16 @@ class Progress {
   Progress(std::uint64_t total, bool quiet);
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
-  ~Progress();  // ends the line
+  ~Progress();  // says what was reached, and ends the line
   void step(std::uint64_t done);
 
  private:
   std::uint64_t total_;
   bool on_;
-  bool shown_ = false;
+  std::uint64_t done_ = 0;
+  std::uint64_t shown_ = 0;  // what stands there
   std::int64_t next_ = 0;
+  void show();
 };
 
 }  // namespace llp::cat

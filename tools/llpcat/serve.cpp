@@ -7,7 +7,7 @@
 #include <asio/signal_set.hpp>
 #include <csignal>
 #include <exception>
-#include <llp/async_client.hpp>
+#include <functional>
 #include <llp/async_server.hpp>
 #include <llp/hl7.hpp>
 #include <memory>
@@ -17,9 +17,13 @@
 #include "base/signals.hpp"
 #include "base/worker_pool.hpp"
 #include "io/make_stream.hpp"
+#include "io/transaction_lock.hpp"
 #include "libllp/setup.hpp"
 #include "line/engine_line.hpp"
+#include "line/llp_device.hpp"
 #include "llpcat/exec.hpp"
+#include "llpcat/kernel_line.hpp"
+#include "llpcat/line_server.hpp"
 #include "llpcat/options.hpp"
 #include "llpcat/output.hpp"
 
@@ -68,7 +72,6 @@ class Service {
   void stop() {
     stopping_ = true;
     if (server_) server_->stop();
-    if (device_) device_->abort();
     if (line_) {
       asio::co_spawn(io_, stop_line(line_), [](const std::exception_ptr&) {});
     }
@@ -191,74 +194,59 @@ class Service {
       co_return;
     }
     listening(local.empty() ? line->describe() : local);
-    while (true) {
-      auto message = co_await line->read();
-      if (!message) {
-        failed(message.error());
-        break;
-      }
-      if (!co_await take(*line, std::move(*message))) break;
-    }
+    LineWork what = work();
+    auto served = co_await serve_messages(line, std::move(what), nullptr);
+    if (!served) failed(served.error());
     co_await line->stop();
   }
 
-  // False: the end.
-  asio::awaitable<bool> take(line::Line& line, line::Message message) {
-    if (!keep(message.text)) {
-      line.verdict(message.id, LLP_REJECT);
-      co_return false;
-    }
-    // What answers somebody else's message is not answered again.
-    Result<Bytes> answer = Bytes{};
-    if (!message.acknowledgement && !message.late) answer = co_await answer_to(message.text);
-    if (!answer) {
-      line.verdict(message.id, LLP_REJECT);
-      co_return !counted();
-    }
-    const bool answering = !answer->empty();
-    const llp_settled settled = line.verdict(message.id, answering ? LLP_ACCEPT_ANSWER : LLP_ACCEPT);
-    if (settled == LLP_GONE) co_return true;  // its sender has given up; it will come again
-    if (message.pending) co_await line.fate(message.id);
-    if (answering) {
-      auto out = line.answer(message.id, std::move(*answer));
-      if (!out) {
-        fmt::print(stderr, "llpcat: {}\n", out.error().message);
-      } else {
-        const std::shared_ptr<line::Outgoing> outgoing = std::move(*out);
-        const line::SendResult sent = co_await outgoing->sent();
-        if (sent.cause != LLP_OK) {
-          fmt::print(stderr, "llpcat: the answer was not delivered: {} ({})\n", llp_cause_name(sent.cause),
-                     llp_outcome_name(sent.outcome));
-        }
-      }
-    }
-    co_return !counted();
+  // What was received before a message and belongs to none is shown before it.
+  LineWork work(std::function<void()> before = {}) {
+    return {.keep =
+                [this, before = std::move(before)](const Bytes& message) {
+                  if (before) before();
+                  return keep(message);
+                },
+            .answer = [this](const Bytes& message) { return answer_to(message); },
+            .done = [this] { return counted(); },
+            .complain = [](const std::string& what) { fmt::print(stderr, "llpcat: {}\n", what); }};
   }
 
+  // The line's receiver, like llpd: nothing is acknowledged before it is kept.
   asio::awaitable<void> serve_device() {
-    device_.emplace(io_.get_executor(), options_.client);
-    auto opened = co_await device_->connect(options_.address);
-    if (!opened) {
-      failed(opened.error());
+    const std::string& path = options_.address.path;
+    if (!options_.client.settings.empty() || !options_.client.peer.empty()) {
+      failed(
+          Error{Errc::invalid, path + ": the parameters of a line in the kernel are set there (llp(4))", 0});
       co_return;
     }
-    listening(device_->describe());
-    while (true) {
-      auto message = co_await device_->recv();
-      if (!message && message.error().code == Errc::timeout) continue;
-      if (!message) {
-        failed(message.error());
-        co_return;
-      }
-      output_.lost(message->lost);
-      if (!keep(message->message)) co_return;
-      const auto answer = co_await answer_to(message->message);
-      if (answer && !answer->empty()) {
-        auto sent = co_await device_->send(*answer);
-        if (!sent) fmt::print(stderr, "llpcat: {}\n", sent.error().message);
-      }
-      if (counted()) co_return;
+    io::StreamOptions how;
+    how.pool = pool_;
+    auto device = line::make_device_node(io_.get_executor(), path, how, Logger());
+    auto opened = co_await KernelLine::open(io_.get_executor(), std::move(device));
+    if (!opened) {
+      failed(opened.error());
+      if (opened.error().code == Errc::refused) status_ = kUnavailable;  // it is down
+      co_return;
     }
+    const KernelLine kernel = std::move(*opened);
+    line_ = kernel.line();
+    const auto line = line_;
+    auto started = co_await line->start();
+    if (!started) {
+      failed(started.error());
+      co_return;
+    }
+    listening(line->describe());
+    const auto lost = [this, &kernel] {
+      if (options_.lost) output_.lost(kernel.take_lost());
+    };
+    LineWork what = work(lost);
+    auto lock = std::make_shared<io::TransactionLock>(io_.get_executor(), path);
+    auto served = co_await serve_messages(line, std::move(what), std::move(lock));
+    lost();
+    if (!served) failed(served.error());
+    co_await line->stop();
   }
 
   asio::io_context& io_;
@@ -267,7 +255,6 @@ class Service {
   Progress progress_;
   std::shared_ptr<WorkerPool> pool_;
   std::optional<AsyncServer> server_;
-  std::optional<AsyncClient> device_;
   std::shared_ptr<line::Line> line_;
   std::uint64_t taken_ = 0;
   bool stopping_ = false;

@@ -42,7 +42,7 @@ Examples:
 Exit status: 0 all sent and replied to; 1 refused or cancelled by the other end; 2 time-out; 3 the connection
 ended too early; 4 a reply was a negative acknowledgement; 64 wrong usage; 65 a message that cannot be carried or
 a reply that is not whole; 66 a file or device is missing; 69 the other end cannot be reached; 70 internal error;
-73 output cannot be written; 75 address or port in use; 77 no permission.
+73 output cannot be written; 75 address, port or line in use; 77 no permission.
 )";
 
 struct Words {
@@ -87,6 +87,7 @@ Result<void> interpret(const Words& w, Options& o) {
   o.client.max_message = *size;
   o.client.urgent = !w.no_urgent;
   o.wait_reply = !w.no_reply;
+  o.client.reply = o.wait_reply;
   if (w.ack) o.ack = w.ack_code;
   if (auto good = check_sides(w, o); !good) return good;
   if (w.reply.empty()) return {};
@@ -121,6 +122,7 @@ int main(int argc, char** argv) {
   }
   app.add_option("--set", o.client.settings, "a protocol parameter, NAME=VALUE, see llp-params(7)")
       ->expected(1)
+      ->allow_extra_args(false)
       ->take_all()
       ->group(protocols);
   app.add_option("--peer", o.client.peer, "options for a known peer")->group(protocols);
