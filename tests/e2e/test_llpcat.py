@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -19,8 +20,8 @@ pytestmark = [pytest.mark.user,
               pytest.mark.skipif(not (BIN / "llpcat").is_file(), reason=f"no llpcat in {BIN}")]
 
 LINES = ("x328", "hllp", "mllp", "mllp2")
-REFUSED, TIMEOUT, BROKEN, NEGATIVE, USAGE, DATA, NO_INPUT, UNAVAILABLE, CANNOT_CREATE, IN_USE = \
-    1, 2, 3, 4, 64, 65, 66, 69, 73, 75
+REFUSED, TIMEOUT, BROKEN, NEGATIVE, USAGE, DATA, NO_INPUT, UNAVAILABLE, CANNOT_CREATE, IN_USE, NO_PERMISSION = \
+    1, 2, 3, 4, 64, 65, 66, 69, 73, 75, 77
 PATIENT = ["--timeout", f"{PATIENCE:g}s"]
 
 
@@ -178,6 +179,69 @@ def test_progress_is_for_terminals(stage):
     assert listener.err.startswith(b"listening: ") and listener.err.count(b"\n") == 1
 
 
+def test_progress_of_a_listener_and_quiet(stage):
+    """How many were taken, while files are written; -q says nothing at all."""
+    for quiet, expected in ((), b"30 messages"), (("-q",), b""):
+        taken = stage.path(f"in{len(quiet)}")
+        taken.mkdir()
+        ours, theirs = pty.openpty()
+        port = free_port()
+        listener = subprocess.Popen([BIN / "llpcat", *quiet, "--mllp", "-l", f"127.0.0.1:{port}", "--ack", "--out", taken,
+                                     "-n", "30"], stdout=subprocess.DEVNULL, stderr=theirs, env=stage.env)
+        stage.cleanup(listener.kill)
+        os.close(theirs)
+        until(lambda: listening(port), "llpcat to listen")
+        cat(stage, "--mllp", f"127.0.0.1:{port}", message_file(stage), "-n", "30").finish()
+        shown = b""
+        while part := read_terminal(ours):
+            shown += part
+        assert listener.wait(PATIENCE) == 0
+        assert (expected in shown) if expected else shown == b"", shown
+        assert len(list(taken.iterdir())) == 30
+
+
+def test_rate_is_a_bound(stage):
+    """Never faster than asked for; how much slower is the machine's affair."""
+    came = []
+
+    def talk(connection):
+        while data := connection.recv(65536):
+            came.extend([time.monotonic()] * data.count(b"\x1c\r"))
+
+    where = plain_peer(stage, talk)
+    began = time.monotonic()
+    cat(stage, "--mllp", "--no-reply", "--rate", "20", "-n", "9", where, message_file(stage)).finish()
+    until(lambda: len(came) == 9, "all messages")
+    assert all(at - began >= i / 20 for i, at in enumerate(came)), came
+
+
+def test_out_leaves_what_is_there(stage):
+    """Numbers go on from what is there; replies and messages have names of their own."""
+    taken = stage.path("in")
+    taken.mkdir()
+    (taken / "000001.reply").write_bytes(b"old")
+    (taken / "000003.reply").write_bytes(b"old")
+    _, where = server(stage, "--mllp", "127.0.0.1:0", "--ack", "--out", taken)
+    program = cat(stage, "--mllp", "--out", taken, "-n", "2", where, message_file(stage)).finish()
+    assert program.out == b""
+    assert sorted(p.name for p in taken.iterdir()) == \
+        ["000001.msg", "000001.reply", "000002.msg", "000002.reply", "000003.reply", "000004.reply"]
+    assert (taken / "000001.reply").read_bytes() == (taken / "000003.reply").read_bytes() == b"old"
+    assert all(b"MSA|AA|M1" in (taken / f"00000{i}.reply").read_bytes() for i in (2, 4))
+
+
+def test_a_known_peer(stage):
+    """Its settings are on the wire; --set comes after them."""
+    seen = []
+    for args in ((), ("--peer", "vista-hllp"), ("--peer", "vista-hllp", "--set", "vv=21")):
+        where = plain_peer(stage, lambda c: seen.append(c.recv(4096)[:4]))
+        cat(stage, "--hllp", *args, where, message_file(stage), exit_status=BROKEN).finish()
+    assert seen == [b"\x0bD23", b"\x0bD22", b"\x0bD21"]
+    for protocol, peer in (("hllp", "nobody"), ("mllp", "vista-hllp")):
+        program = cat(stage, f"--{protocol}", "--peer", peer, "1", message_file(stage), exit_status=USAGE).finish()
+        assert peer in program.log, program.report()
+
+
 def read_terminal(fd):
     try:
         return os.read(fd, 4096)
@@ -210,6 +274,16 @@ def test_exit_statuses(stage):
     status(IN_USE, "-l", "--mllp", where)
     status(NO_INPUT, "--out", stage.path("missing"), nobody, message)
     _, where = server(stage, "--mllp", "127.0.0.1:0", "--ack", "--out", stage.dir)
+    status(NO_INPUT, "/dev/llp0", message)
+    status(NO_INPUT, "llp:none-such", message)
+    status(NO_INPUT, "-l", "/dev/llp0")
+    status(DATA, "--max-message", "1k", plain_peer(stage, lambda c: (c.recv(1 << 20), c.sendall(b"x" * 2000))), message)
+    secret = message_file(stage, name="secret.hl7")
+    secret.chmod(0)
+    nobody_else = ["setpriv", "--reuid=65534", "--clear-groups"] if os.getuid() == 0 else []
+    stage.dir.chmod(0o755)
+    refused = stage.start([*nobody_else, BIN / "llpcat", "--mllp", where, secret], exit_status=NO_PERMISSION).finish()
+    assert "Permission denied" in refused.log
     full = stage.start(["sh", "-c", '"$0" --mllp "$1" "$2" > /dev/full', BIN / "llpcat", where, message],
                        exit_status=CANNOT_CREATE).finish()
     assert "cannot write standard output" in full.log
