@@ -260,3 +260,26 @@ def test_parameters_are_listed(stage):
     text = program.out.decode()
     for word in ("reply_timeout", "xor_scope", "vista-hllp", "60s"):
         assert word in text
+
+
+def test_sending_waits_for_who_calls(stage):
+    """It listens: nothing is tried before the other end is there."""
+    _, paths = files(stage, 100, 200)
+    sender = stage.llpsim("--protocol", "mllp2", "--line", "tcp-listen:127.0.0.1:0", "--json", "-", "send", *paths)
+    where = sender.wait_for(r"^line: (.*)$").group(1).decode()
+    sender.wait_for("^ready: ")
+    taker = stage.llpsim("--protocol", "mllp2", "--line", f"tcp:{where}", "ack")
+    sender.finish()
+    taker.stop()
+    result = json.loads(sender.out)
+    assert result["messages"]["failed"] == 0 and [r["tries"] for r in result["results"]] == [1, 1], result
+
+
+def test_sending_does_not_wait_for_ever(stage):
+    _, paths = files(stage, 100)
+    args = ["--protocol", "mllp2", "--line", "tcp-listen:127.0.0.1:0", "send", *paths]
+    late = stage.llpsim(*args, "--connect-wait", "0.1", exit_status=69).finish()
+    assert "nobody connected in time" in late.log
+    ended = stage.llpsim(*args, exit_status=1)
+    ended.wait_for("^ready: ")
+    ended.stop()

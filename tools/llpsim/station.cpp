@@ -7,10 +7,15 @@
 #include <array>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
+#include <asio/experimental/as_tuple.hpp>
+#include <asio/steady_timer.hpp>
 #include <asio/this_coro.hpp>
+#include <asio/use_awaitable.hpp>
 #include <cstdio>
 #include <fstream>
 #include <utility>
+
+#include "base/pollable.hpp"
 
 namespace llp::sim {
 
@@ -24,6 +29,17 @@ std::string digest(const Bytes& text) {
     n = 0;
   out.resize(n);
   return out;
+}
+
+// Nobody tells when a line that waits for its peer is connected: it is looked at again after so long.
+constexpr auto kLook = std::chrono::milliseconds(20);
+
+asio::awaitable<void> until_closed(line::Line& line, std::shared_ptr<bool> closed) {
+  for (bool open = true; open;) {
+    const bool begun = co_await line.begin();
+    open = begun;
+  }
+  *closed = true;
 }
 
 }  // namespace
@@ -102,7 +118,28 @@ void Station::show(const SendRecord& record, std::size_t index, std::size_t tota
   if (options_.progress) fmt::print(stderr, "\r{} of {}{}", index + 1, total, index + 1 == total ? "\n" : "");
 }
 
+asio::awaitable<Result<bool>> Station::wait_for_peer() {
+  if (line_.connected()) co_return true;
+  const auto executor = co_await asio::this_coro::executor;
+  const auto closed = std::make_shared<bool>(false);
+  asio::co_spawn(executor, until_closed(line_, closed), asio::detached);
+  const auto deadline = deadline_after(options_.connect_wait);
+  asio::steady_timer rest(executor);
+  while (!line_.connected()) {
+    if (*closed) co_return false;
+    if (std::chrono::steady_clock::now() >= deadline) {
+      co_return fail(Errc::timeout, line_.describe() + ": nobody connected in time (--connect-wait)");
+    }
+    rest.expires_after(kLook);
+    co_await rest.async_wait(asio::experimental::as_tuple(asio::use_awaitable));
+  }
+  co_return true;
+}
+
 asio::awaitable<Result<void>> Station::send(std::vector<OutMessage> messages) {
+  const Result<bool> there = co_await wait_for_peer();
+  if (!there) co_return std::unexpected(there.error());
+  if (!*there) co_return Result<void>{};
   const std::size_t total = messages.size() * options_.repeat;
   report_.sent.reserve(total);
   for (std::size_t i = 0; i < total; ++i) {

@@ -4,6 +4,7 @@
 
 #include <asio/any_io_executor.hpp>
 #include <asio/awaitable.hpp>
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -34,6 +35,8 @@ struct StationOptions {
   bool retry_unknown = false;  // and what may or may not have arrived
   bool verbose = false;        // a line for each message on stderr
   bool progress = false;       // a counter on the terminal
+  // send(): wait so long for the other end to be there before the first message.
+  std::chrono::nanoseconds connect_wait = std::chrono::seconds(60);
 };
 
 struct OutMessage {
@@ -45,13 +48,16 @@ class Station {
  public:
   Station(line::Line& line, StationOptions options, Report& report);
 
-  // Sends all messages one after the other.
+  // Waits until the line is connected, then sends all messages one after the other. Errc::timeout: nobody
+  // came. Nothing is sent, and it is no error, if the line was closed before.
   [[nodiscard]] asio::awaitable<Result<void>> send(std::vector<OutMessage> messages);
 
   // Takes what comes until the line is closed, or `count` messages were taken.
   [[nodiscard]] asio::awaitable<Result<void>> serve();
 
  private:
+  // False: the line was closed.
+  [[nodiscard]] asio::awaitable<Result<bool>> wait_for_peer();
   [[nodiscard]] asio::awaitable<void> send_one(SendRecord& record, const Bytes& text);
   [[nodiscard]] asio::awaitable<void> take_reply(SendRecord& record, line::Outgoing& outgoing);
   [[nodiscard]] asio::awaitable<Result<void>> take(line::Message message);

@@ -8,6 +8,7 @@
 #include <asio/detached.hpp>
 #include <asio/io_context.hpp>
 #include <asio/signal_set.hpp>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <exception>
@@ -62,6 +63,7 @@ struct Options {
   unsigned pace = 0;
   bool ladder = false, quiet = false, list_params = false, stay = false;
   std::vector<std::string> silence, delay_ack;
+  double connect_wait = 60;  // seconds
   std::string fault_dir = "both";
   std::optional<std::uint64_t> seed;
   sim::FaultPlan faults;
@@ -251,6 +253,8 @@ int run(Options& o, const std::string& command) {
   const std::size_t total = o.files.size() * o.station.repeat;
   o.station.progress = !o.quiet && total > 20 && ::isatty(STDERR_FILENO) != 0;
   o.station.verbose = !o.quiet && total <= 20;
+  o.station.connect_wait =
+      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(o.connect_wait));
 
   // NOLINTNEXTLINE(clang-analyzer-unix.Stream): FilePtr closes it, which the analyzer does not follow here
   const FilePtr ladder_file(o.ladder_file.empty() ? nullptr : std::fopen(o.ladder_file.c_str(), "we"));
@@ -325,7 +329,10 @@ int main(int argc, char** argv) {
                               "pty:PATH|-, tty:DEV[,BAUD[,MODE]], tcp:HOST:PORT, tcp-listen:[ADDR:]PORT, "
                               "unix:PATH, unix-listen:PATH");
   app.add_option("--peer", o.peer, "options for a known peer (--list-params shows them)");
-  app.add_option("--set", o.settings, "a protocol parameter, NAME=VALUE")->expected(1)->take_all();
+  app.add_option("--set", o.settings, "a protocol parameter, NAME=VALUE")
+      ->expected(1)
+      ->allow_extra_args(false)
+      ->take_all();
   app.add_option("--role", o.role, "X3.28: primary or secondary");
   app.add_option("--match", o.match, "which message is a reply: auto, lockstep, msa, msa_id");
   app.add_option("--expect", o.expect, "whether messages get a reply: reply, none, optional");
@@ -368,6 +375,10 @@ int main(int argc, char** argv) {
   send->add_flag("--unique-ids", o.station.unique_ids, "a new MSH-10 for each message");
   send->add_option("--retry-failed", o.station.retry_failed,
                    "send again what is known to have failed, so often");
+  send->add_option("--connect-wait", o.connect_wait,
+                   "seconds to wait for the other end to be there before the first message")
+      ->check(CLI::Range(0.0, 86400.0))
+      ->capture_default_str();
   send->add_flag("--retry-unknown", o.station.retry_unknown, "and what may or may not have arrived");
   send->add_option("--also-serve", o.also, "answer messages meanwhile: ack, echo, none or a file");
   send->add_flag("--stay", o.stay, "go on with that when all is sent, until told to end");
