@@ -82,8 +82,9 @@ static bool version_ok(const struct llp_engine *e)
 {
 	const u8 *v = e->u.h.hdr + 2;
 
+	/* Printable: a space is, too. */
 	if (e->p.vv_check == LLP_VV_ANY)
-		return v[0] > 0x20 && v[0] < 0x7f && v[1] > 0x20 && v[1] < 0x7f;
+		return v[0] >= 0x20 && v[0] < 0x7f && v[1] >= 0x20 && v[1] < 0x7f;
 	if (!digits(v, 2))
 		return false;
 	return e->p.vv_check != LLP_VV_STRICT || (v[0] == '2' && v[1] != '0');

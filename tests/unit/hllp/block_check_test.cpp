@@ -163,8 +163,11 @@ TEST(HllpCheck, Step7Version) {
   for (const char* v : {"2x", "x2", "  "}) EXPECT_FALSE(taken("digits", v)) << v;
   for (const char* v : {"21", "25", "29"}) EXPECT_TRUE(taken("strict", v)) << v;
   for (const char* v : {"20", "99", "12", "2x", "x2"}) EXPECT_FALSE(taken("strict", v)) << v;
-  for (const char* v : {"21", "2x", "xx", "!~"}) EXPECT_TRUE(taken("any", v)) << v;
-  for (const char* v : {"2 ", " 2", "2\x7f",
+  for (const char* v : {"21", "2x", "xx", "!~", "2 ", " 2"}) EXPECT_TRUE(taken("any", v)) << v;
+  for (const char* v : {"2\x1f",
+                        "\x1f"
+                        "2",
+                        "2\x7f",
                         "\x7f"
                         "2"})
     EXPECT_FALSE(taken("any", v)) << v;
