@@ -37,6 +37,7 @@ namespace detail {
 class EngineRun {
  public:
   explicit EngineRun(const Drive& d) : d_(d) {
+    patient(d_.params);
     llp_engine_init(e_.get(), d_.protocol, &d_.params, now_);
     llp_io io = lend();
     llp_connected(e_.get(), &io);
@@ -163,7 +164,14 @@ class EngineRun {
     std::abort();
   }
 
-  const Drive& d_;
+  // A brief silence ends nothing but the wait for a terminator, however many of them are in one block.
+  static void patient(llp_params& p) {
+    constexpr std::uint32_t kMinute = 60'000'000;
+    p.timer_a = 40 * kMinute;
+    p.timer_b = p.timer_d = p.t_in = 30 * kMinute;
+  }
+
+  Drive d_;
   std::unique_ptr<llp_engine> e_ = std::make_unique<llp_engine>();
   std::uint64_t now_ = 1'000'000 * kMs;
   std::vector<std::uint8_t> buffer_ = std::vector<std::uint8_t>(64);

@@ -229,6 +229,14 @@ TEST(ReferenceX328, SilenceBeforeABreak) {
   compare(line, params(), true, 65536, "silence");
 }
 
+// However many of them: together they would be longer than timer B is by default.
+TEST(ReferenceX328, BriefSilencesInABlock) {
+  Line line = line_of_hex("05 0D 02 31 30 30 30 30 36");
+  for (int i = 0; i < 20; i++) append(line, "A", Silence::brief);
+  EXPECT_EQ(x328::decode(line, params()).sent, hex("10 30 0D"));
+  compare(line, params(), true, 65536, "brief silences");
+}
+
 // ---- lines from seeds ----
 
 void compare_seeds(std::uint64_t from, std::uint64_t to, std::uint32_t most_damage) {
