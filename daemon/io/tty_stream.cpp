@@ -118,7 +118,7 @@ asio::awaitable<Result<void>> TtyStream::connect() {
   } else {
     back_off_.reset();
   }
-  bool said = false;
+  std::string said;      // why it waits
   bool changed = false;  // a port came or went since the attempt began
   std::unique_ptr<PortWatch::Watch> watch;
   if (options_.ports) {
@@ -148,14 +148,14 @@ asio::awaitable<Result<void>> TtyStream::connect() {
     if (closed_) break;
     if (port) {
       opened(std::move(*port));
-      if (said) logger_.notice("{} is there", tty_.device);
+      if (!said.empty()) logger_.notice("{} is there", tty_.device);
       co_return Result<void>();
     }
     const Error& error = port.error();
     const bool hopeless = error.code == Errc::invalid || error.code == Errc::cancelled;
     if (hopeless || !(opened_before_ || options_.wait_for_device)) co_return std::unexpected(error);
-    if (!said) logger_.notice("waiting for {}: {}", tty_.device, error.message);
-    said = true;
+    if (said != error.message) logger_.notice("waiting for {}: {}", tty_.device, error.message);
+    said = error.message;
     if (changed) continue;
     // A port that is missing is announced; a lock of others that goes is not.
     const bool missing = error.code == Errc::not_found && (error.sys_errno == 0 || error.sys_errno == ENOENT);

@@ -133,7 +133,7 @@ class LlpDevice final : public MessageDevice {
 asio::awaitable<Result<std::unique_ptr<MessageFile>>> LlpDevice::open() {
   release();
   back_off_.reset();
-  bool said = false;
+  std::string said;      // why it waits
   bool changed = false;  // a port came or went since the attempt began
   std::unique_ptr<io::PortWatch::Watch> watch;
   if (options_.ports) {
@@ -157,15 +157,15 @@ asio::awaitable<Result<std::unique_ptr<MessageFile>>> LlpDevice::open() {
     }
     if (file) {
       opened_before_ = true;
-      if (said) log_.notice("{} is there", name_);
+      if (!said.empty()) log_.notice("{} is there", name_);
       co_return std::move(*file);
     }
     release();
     const Error error = file.error();
     const bool hopeless = error.code == Errc::invalid || error.code == Errc::cancelled;
     if (hopeless || !(opened_before_ || options_.wait_for_device)) co_return std::unexpected(error);
-    if (!said) log_.notice("waiting for {}: {}", name_, error.message);
-    said = true;
+    if (said != error.message) log_.notice("waiting for {}: {}", name_, error.message);
+    said = error.message;
     if (changed) continue;
     const bool missing = error.code == Errc::not_found && (error.sys_errno == 0 || error.sys_errno == ENOENT);
     const bool announced = missing && watch && watch->announces();

@@ -163,6 +163,27 @@ TEST_F(TtyStreamTest, WaitsForTheDeviceIfAsked) {
   EXPECT_TRUE(finish(opening));
 }
 
+TEST_F(TtyStreamTest, SaysWhyItWaitsWhenThatChanges) {
+  options.wait_for_device = true;
+  tty.device = dir / "port";
+  const std::string waiting = "waiting for " + tty.device + ": cannot open " + tty.device + ": ";
+  const std::string missing = waiting + "No such file or directory";
+  const std::string wrong = waiting + "Is a directory";
+  auto stream = make(tty);
+  auto opening = start(stream->open());
+  ASSERT_TRUE(run_until([&] { return std::ranges::find(log, missing) != log.end(); }));
+  settle();
+  EXPECT_EQ(log, std::vector<std::string>{missing});
+  std::filesystem::create_directory(tty.device);
+  ASSERT_TRUE(run_until([&] { return log.size() > 1; }));
+  settle();
+  EXPECT_EQ(log, (std::vector<std::string>{missing, wrong}));
+  EXPECT_FALSE(opening->done());
+  std::filesystem::remove(tty.device);
+  std::filesystem::create_symlink(master.slave, tty.device);
+  EXPECT_TRUE(finish(opening));
+}
+
 TEST_F(TtyStreamTest, HangUpAndComingBack) {
   const std::string link = tty.device = dir / "port";
   auto first = std::make_unique<Master>();
