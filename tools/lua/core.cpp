@@ -75,7 +75,12 @@ llp::Result<Client> connect_to(const char* host, double port, double timeout, co
   llp::Address address;
   address.host = host;
   address.service = std::to_string(static_cast<int>(port));
-  return Client::connect(address, std::move(options));
+  auto client = Client::connect(address, std::move(options));
+  if (client) return client;
+  // The place as the script has it: what failed may be an address that its name stands for.
+  const std::string place = llp::to_string(address) + ": ";
+  if (!client.error().message.starts_with(place)) client.error().message.insert(0, place);
+  return client;
 }
 
 int connect(lua_State* state) {

@@ -139,7 +139,34 @@ TEST(LuaModule, ErrorsAreTheCallersToo) {
     gone = nobody.address();
   }
   const std::string refused = lua.connect(gone);
-  EXPECT_TRUE(refused.starts_with("error: script:1: 127.0.0.1:")) << refused;
+  EXPECT_EQ(refused, "error: script:1: " + gone + ": cannot connect: Connection refused");
+}
+
+TEST(LuaModule, WhatCannotBeReachedIsNamedAsTheScriptHasIt) {
+  std::string gone;
+  {
+    const Peer nobody([](Conversation&) {});
+    gone = nobody.address();
+  }
+  Lua lua;
+  const std::string port = gone.substr(gone.rfind(':') + 1);
+  const std::string refused = lua.run("llp.connect{host = 'localhost', port = " + port + ", timeout = 60}");
+  EXPECT_TRUE(refused.starts_with("error: script:1: localhost:" + port + ": ")) << refused;
+  EXPECT_NE(refused.find("cannot connect: Connection refused"), std::string::npos) << refused;
+  const std::string unknown = lua.run("llp.connect{host = 'nowhere.invalid', port = 2575, timeout = 60}");
+  EXPECT_TRUE(unknown.find("nowhere.invalid:2575: ") != std::string::npos) << unknown;
+}
+
+TEST(LuaModule, GivesNilWhenTheOtherEndHasClosed) {
+  Peer peer([](Conversation& c) {
+    c.send(frame("LAST\r"));
+    c.half_close();
+    c.read_to_end();
+  });
+  Lua lua;
+  ASSERT_EQ(lua.connect(peer.address()), "table");
+  EXPECT_EQ(lua.run("return s:recv()"), "LAST\r ");
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(lua.run("return s:recv()"), "nil ");
 }
 
 TEST(LuaModule, OtherProtocols) {
