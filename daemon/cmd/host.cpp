@@ -36,7 +36,8 @@ struct Host::Slot {
   core::LineConfig config;
   std::optional<core::LineConfig> next;  // a reload's: takes the place of config
   std::unique_ptr<core::LineService> service;
-  std::optional<Error> failure;  // why it does not run
+  std::shared_ptr<control::LineEvents> events;  // from the first start on
+  std::optional<Error> failure;                 // why it does not run
   asio::steady_timer wake;
   LineState state = LineState::starting;
   std::chrono::steady_clock::time_point since = std::chrono::steady_clock::now();
@@ -81,7 +82,6 @@ void Host::share(core::LineConfig& config) const {
   config.journals = journals_;
   config.inherited = inherited_;
   config.audit = audit_;
-  config.on_message = options_.message;
 }
 
 void Host::add(core::LineConfig config) {
@@ -229,9 +229,21 @@ asio::awaitable<void> Host::pause(Slot& slot, config::Duration time) {
 
 std::unique_ptr<core::LineService> Host::make_service(Slot& slot, const Logger& log) {
   auto executor = context_.get_executor();
-  auto service = options_.make_line ? std::make_unique<core::LineService>(
-                                          executor, slot.config, options_.make_line(slot.config), log)
-                                    : std::make_unique<core::LineService>(executor, slot.config, log);
+  if (!slot.events) {
+    control::LineEvents::Tell tell;
+    if (options_.happened) {
+      tell = [this, name = slot.config.name](const control::LineEvent& e) { options_.happened(name, e); };
+    }
+    slot.events = std::make_shared<control::LineEvents>(std::move(tell));
+  }
+  core::LineConfig config = slot.config;
+  config.on_message = [events = slot.events, next = options_.message](const core::MessageEvent& event) {
+    events->application(event);
+    if (next) next(event);
+  };
+  auto made = options_.make_line ? options_.make_line(config) : nullptr;
+  auto service = made ? std::make_unique<core::LineService>(executor, std::move(config), std::move(made), log)
+                      : std::make_unique<core::LineService>(executor, std::move(config), log);
   std::shared_ptr<line::Observer> shown;
   if (options_.debug > 0) shown = std::make_shared<DebugObserver>(log, options_.debug > 1);
   // Told in the loop's next turn: the line must not be looked at from within.
@@ -247,7 +259,7 @@ std::unique_ptr<core::LineService> Host::make_service(Slot& slot, const Logger& 
     };
   }
   service->set_observer(std::make_shared<WireObserver>(slot.config.name, std::move(changed), options_.passed,
-                                                       std::move(shown), std::move(cut)));
+                                                       std::move(shown), std::move(cut), slot.events));
   service->on_failure([&slot](Error error) {
     slot.failure = std::move(error);
     slot.wake.cancel();
@@ -338,7 +350,8 @@ std::vector<control::LineInfo> Host::lines() const {
   all.reserve(slots_.size());
   for (const auto& slot : slots_) {
     all.push_back({&slot->config, slot->state, slot->since,
-                   slot->failure ? slot->failure->message : std::string(), slot->service.get()});
+                   slot->failure ? slot->failure->message : std::string(), slot->service.get(),
+                   slot->events.get()});
   }
   return all;
 }

@@ -21,6 +21,7 @@
 #include "base/result.hpp"
 #include "base/worker_pool.hpp"
 #include "config/toml_config.hpp"
+#include "control/line_events.hpp"
 #include "control/line_host.hpp"
 #include "control/wire_feed.hpp"
 #include "core/journal_access.hpp"
@@ -51,6 +52,8 @@ struct HostOptions {
   // Something passed on a line's wire. Called from within the line, which it
   // must not call. May be empty.
   std::function<void(const control::WirePiece&)> passed;
+  // Something else happened on a line; as `passed`. May be empty.
+  std::function<void(std::string_view name, const control::LineEvent&)> happened;
   // What became of a message; called from within its line, which it must not
   // call. May be empty.
   core::OnMessage message;

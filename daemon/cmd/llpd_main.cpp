@@ -236,6 +236,9 @@ int serve(const DaemonInvocation& invocation, config::DaemonConfig config,
     services->manager.reloading();
   };
   options.passed = [&services](const control::WirePiece& piece) { services->control.passed(piece); };
+  options.happened = [&services](std::string_view name, const control::LineEvent& event) {
+    if (services != nullptr) services->control.happened(name, event);
+  };
   options.reloaded = [&services] {
     services->manager.ready();
     services->control.tell("reloaded");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Tells that a line's wire came or went, what passes on it and what was cut off
-// there, and hands everything on to another.
+// there, and what else happens, and hands everything on to another.
 #pragma once
 
 #include <chrono>
@@ -11,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include "control/line_events.hpp"
 #include "control/wire_feed.hpp"
 #include "line/line.hpp"
 
@@ -21,32 +22,38 @@ class WireObserver final : public line::Observer {
   using Passed = std::function<void(const control::WirePiece&)>;
 
   // All are called from within the line, which they must not call. `passed`,
-  // `inner` and `cut` may be empty.
+  // `inner`, `cut` and `events` may be empty.
   WireObserver(std::string name, std::function<void()> changed, Passed passed,
-               std::shared_ptr<line::Observer> inner, std::function<void(llp_cause)> cut = {})
+               std::shared_ptr<line::Observer> inner, std::function<void(llp_cause)> cut = {},
+               std::shared_ptr<control::LineEvents> events = nullptr)
       : name_(std::move(name)),
         changed_(std::move(changed)),
         passed_(std::move(passed)),
         inner_(std::move(inner)),
-        cut_(std::move(cut)) {}
+        cut_(std::move(cut)),
+        events_(std::move(events)) {}
   void cut(llp_cause cause) override {
     if (inner_) inner_->cut(cause);
     if (cut_) cut_(cause);
   }
   void frame(const llp_event& event) override {
     if (inner_) inner_->frame(event);
+    if (events_) events_->frame(event);
   }
   void timer(const char* name) override {
     if (inner_) inner_->timer(name);
+    if (events_) events_->timer(name);
   }
   void state(const char* name) override {
     if (inner_) inner_->state(name);
   }
   void lost(std::size_t bytes) override {
     if (inner_) inner_->lost(bytes);
+    if (events_) events_->lost(bytes);
   }
   void connection(bool up, const std::string& what) override {
     if (inner_) inner_->connection(up, what);
+    if (events_ && !up) events_->wire_gone(what);
     const auto* words = reinterpret_cast<const std::uint8_t*>(what.data());
     tell({.kind = up ? control::WirePiece::Kind::up : control::WirePiece::Kind::down,
           .octets = std::span(words, what.size())});
@@ -58,6 +65,10 @@ class WireObserver final : public line::Observer {
   void octets(bool out, std::span<const std::uint8_t> bytes, std::span<const std::uint8_t> flags) override {
     if (inner_) inner_->octets(out, bytes, flags);
     tell({.kind = control::WirePiece::Kind::bytes, .out = out, .octets = bytes, .flags = flags});
+  }
+  void happened(const llp_event& event, std::size_t size) override {
+    if (inner_) inner_->happened(event, size);
+    if (events_) events_->message(event, size);
   }
   void message(bool out, std::span<const std::uint8_t> text, std::uint64_t at) override {
     if (inner_) inner_->message(out, text, at);
@@ -83,6 +94,7 @@ class WireObserver final : public line::Observer {
   Passed passed_;
   std::shared_ptr<line::Observer> inner_;
   std::function<void(llp_cause)> cut_;
+  std::shared_ptr<control::LineEvents> events_;
 };
 
 }  // namespace llp::cmd

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -31,6 +32,12 @@ std::string time_text(u32 us) {
 }
 
 constexpr std::array kTitles{"X3.28", "HLLP", "MLLP"};
+
+// A value as text, with its final NUL.
+constexpr std::size_t kValueSize = 64;
+
+// Not a matter of people who set a line up.
+bool of_the_wire(std::string_view name) { return name == "char_time"; }
 
 }  // namespace
 
@@ -192,6 +199,45 @@ std::string parameters_as_roff() {
                    roff(preset->settings));
   }
   return out;
+}
+
+// ---- as people see them ----
+
+std::vector<Parameter> parameter_texts(const llp_params& params, llp_protocol protocol) {
+  std::vector<Parameter> all;
+  for (u32 i = 0; const llp_param* row = llp_param_at(i); ++i) {
+    std::array<char, kValueSize> value{};
+    if ((row->protocols & 1U << protocol) != 0 && !of_the_wire(row->name) &&
+        llp_params_get(&params, protocol, row->name, value.data(), value.size()) >= 0) {
+      all.push_back({row->name, value.data()});
+    }
+  }
+  return all;
+}
+
+std::vector<ChangedParameter> changed_parameters(std::span<const Parameter> all, llp_protocol protocol) {
+  std::vector<ChangedParameter> changed;
+  for (const Parameter& p : all) {
+    if (of_the_wire(p.name)) continue;
+    const llp_param* row = llp_param_find(protocol, p.name.c_str());
+    const std::string standard = row != nullptr ? default_text(*row, protocol) : std::string();
+    if (p.value != standard) changed.push_back({p.name, p.value, standard});
+  }
+  return changed;
+}
+
+std::string peer_of(std::span<const Parameter> all, llp_protocol protocol) {
+  for (u32 i = 0; const llp_preset* preset = llp_preset_at(i); ++i) {
+    if (preset->proto != protocol) continue;
+    llp_params params{};
+    llp_params_default(&params, protocol);
+    if (llp_preset_apply(&params, protocol, preset->name) != 0) continue;
+    const auto wanted = parameter_texts(params, protocol);
+    const bool same = std::ranges::all_of(
+        wanted, [&](const Parameter& p) { return std::ranges::find(all, p) != all.end(); });
+    if (same) return preset->name;
+  }
+  return {};
 }
 
 }  // namespace llp::config

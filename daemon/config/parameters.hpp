@@ -3,10 +3,12 @@
 // that say what is allowed, and listings.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/parameter.hpp"
 #include "base/result.hpp"
 #include "line/engine_api.hpp"
 
@@ -36,6 +38,19 @@ struct Protocol {
 
 // Names of all parameters of a protocol, with "expect".
 [[nodiscard]] std::vector<std::string> parameter_names(llp_protocol protocol);
+
+// All parameters of a protocol with their values, without those that are the
+// wire's own (char_time).
+[[nodiscard]] std::vector<Parameter> parameter_texts(const llp_params& params, llp_protocol protocol);
+
+// A parameter that is not at its default.
+struct ChangedParameter {
+  std::string name, value, standard;
+};
+[[nodiscard]] std::vector<ChangedParameter> changed_parameters(std::span<const Parameter> all,
+                                                               llp_protocol protocol);
+// The known peer whose settings these are exactly; empty: none.
+[[nodiscard]] std::string peer_of(std::span<const Parameter> all, llp_protocol protocol);
 
 // For --list-params: one line a parameter; of all protocols, each under its name.
 // For --list-peers likewise.

@@ -122,6 +122,8 @@ struct ControlServer::Impl : std::enable_shared_from_this<Impl> {
     std::optional<std::string> only;   // events of this line
     std::optional<std::string> hears;  // the line that it listens to
     std::uint64_t missed = 0;          // of what passed there since it was told something
+    bool all = false;                  // what happens on lines, too
+    std::uint64_t unseen = 0;          // of that
     bool ended = false;
 
     void put(const Json& json) {
@@ -138,6 +140,17 @@ struct ControlServer::Impl : std::enable_shared_from_this<Impl> {
         return;
       }
       out += wire_event(piece, std::exchange(missed, 0));
+      wake.cancel();
+    }
+    void see(std::string_view line, const LineEvent& event) {
+      if (ended) return;
+      if (out.size() > kUnheardMax) {
+        ++unseen;
+        return;
+      }
+      Json json = happened_event(line, event);
+      if (unseen > 0) json["lost"] = std::exchange(unseen, 0);
+      out += line_of(json);
       wake.cancel();
     }
     void end() noexcept {
@@ -233,6 +246,8 @@ void ControlServer::Impl::handle(const std::shared_ptr<Session>& session, std::s
   if (op == "subscribe") {
     session->subscribed = true;
     session->only = text_of(request, "line");
+    const auto all = request.find("all");
+    session->all = all != request.end() && all->is_boolean() && all->get<bool>();
     return answer({{"ok", true}});
   }
   if (op == "capture") {
@@ -328,6 +343,12 @@ void ControlServer::tell(std::string_view event) {
   const auto sessions = impl_->sessions;
   for (const auto& session : sessions) {
     if (session->subscribed) session->put({{"event", event}});
+  }
+}
+
+void ControlServer::happened(std::string_view name, const LineEvent& event) {
+  for (const auto& session : impl_->sessions) {
+    if (session->all && (!session->only || *session->only == name)) session->see(name, event);
   }
 }
 

@@ -37,6 +37,8 @@ class ControlServer {
   void line_changed(std::string_view name);
   // The same of the daemon as a whole: "reloaded", "ending".
   void tell(std::string_view event);
+  // Tells the subscribers that asked for all. As passed().
+  void happened(std::string_view name, const LineEvent& event);
   // Tells those who listen to the line. Returns at once; for who is too slow it
   // is lost, and counted.
   void passed(const WirePiece& piece);

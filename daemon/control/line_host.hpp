@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "control/line_events.hpp"
 #include "core/line_service.hpp"
 
 namespace llp::control {
@@ -32,6 +33,7 @@ struct LineInfo {
   std::chrono::steady_clock::time_point since;  // in this state
   std::string failure;                          // the last one while it is not running, else empty
   core::LineService* service = nullptr;         // while it is served
+  const LineEvents* events = nullptr;           // what went wrong on it
 };
 
 // How a line is, for people and alarms.

@@ -7,7 +7,10 @@
 #include <chrono>
 #include <cstddef>
 #include <nlohmann/json.hpp>
+#include <variant>
 
+#include "config/parameters.hpp"
+#include "control/line_events.hpp"
 #include "line/engine_api.hpp"
 
 namespace llp::control {
@@ -42,6 +45,29 @@ Json target_report(const core::TargetStatus& target) {
   return report;
 }
 
+Json turnaround_report(const Turnaround& t) {
+  Json report{{"count", t.count}, {"sum_ns", t.sum}, {"longest_ns", t.longest}};
+  if (t.count > 0) {
+    report["p50_ns"] = *t.quantile(500);
+    report["p99_ns"] = *t.quantile(990);
+  }
+  report["buckets"] = t.bucket;
+  return report;
+}
+
+void put_parameters(Json& report, const core::LineConfig& config) {
+  const auto all = config::parameter_texts(config.params, config.protocol);
+  report["peer"] = config::peer_of(all, config.protocol);
+  Json params = Json::object();
+  for (const Parameter& p : all) params[p.name] = p.value;
+  report["params"] = std::move(params);
+  Json changed = Json::object();
+  for (const auto& c : config::changed_parameters(all, config.protocol)) {
+    changed[c.name] = {{"value", c.value}, {"default", c.standard}};
+  }
+  report["changed"] = std::move(changed);
+}
+
 }  // namespace
 
 Json line_report(const LineInfo& line) {
@@ -57,11 +83,24 @@ Json line_report(const LineInfo& line) {
   if (!line.failure.empty()) report["failure"] = line.failure;
   report["protocol"] = llp_protocol_name(config.protocol);
   report["port"] = io::describe(config.port);
-  if (config.dist) report["dist"] = illp::to_string(*config.dist);
+  const auto* tty = std::get_if<io::Tty>(&config.port);
+  report["baud"] = tty != nullptr && !tty->keep ? tty->baud : 0;
+  if (config.dist) {
+    report["dist"] = illp::to_string(*config.dist);
+    report["dist_tls"] = config.tls.for_dist();
+  }
+  put_parameters(report, config);
+  report["last_errors"] = Json::array();
+  if (line.events != nullptr) {
+    for (const LineEvent& e : line.events->errors()) report["last_errors"].push_back(error_report(e));
+  }
   if (line.service == nullptr) return report;
 
   const core::LineStatus status = line.service->status();
   if (const std::string slave = line.service->slave_name(); !slave.empty()) report["terminal"] = slave;
+  if (const auto port = line.service->dist_port(); port != 0) report["dist_port"] = port;
+  const line::Measures measures = line.service->measures();
+  report["engine"] = measures.in_kernel ? "kernel" : "user";
   report["connected"] = status.connected;
   report["idle"] = status.idle;
   report["takes_messages"] = status.takes_messages;
@@ -86,6 +125,8 @@ Json line_report(const LineInfo& line) {
   Json protocol = Json::object();
   for (u32 i = 0; i < LLP_C__N; ++i) protocol[llp_counter_name(i)] = status.protocol.at(i);
   report["protocol_counters"] = std::move(protocol);
+  report["turnaround"] = turnaround_report(measures.turnaround);
+  if (measures.high_bytes) report["high_bytes"] = *measures.high_bytes;
   report["times"] = {{"proximal", times_report(line.service->times().proximal)},
                      {"distal", times_report(line.service->times().distal)}};
   return report;

@@ -17,15 +17,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// The time of day of a moment of the steady clock, ns since 1970.
-std::int64_t time_of_day(std::uint64_t at) {
-  using std::chrono::duration_cast;
-  using std::chrono::nanoseconds;
-  const auto steady = duration_cast<nanoseconds>(std::chrono::steady_clock::now().time_since_epoch());
-  const auto wall = duration_cast<nanoseconds>(std::chrono::system_clock::now().time_since_epoch());
-  return (wall - steady).count() + static_cast<std::int64_t>(at);
-}
-
 const char* kind_name(WirePiece::Kind kind) {
   switch (kind) {
     case WirePiece::Kind::bytes: return "bytes";
@@ -48,6 +39,14 @@ std::string hex(std::span<const std::uint8_t> octets) {
 }
 
 }  // namespace
+
+std::int64_t time_of_day(std::uint64_t at) {
+  using std::chrono::duration_cast;
+  using std::chrono::nanoseconds;
+  const auto steady = duration_cast<nanoseconds>(std::chrono::steady_clock::now().time_since_epoch());
+  const auto wall = duration_cast<nanoseconds>(std::chrono::system_clock::now().time_since_epoch());
+  return (wall - steady).count() + static_cast<std::int64_t>(at);
+}
 
 // By hand: a line that somebody listens to waits for it.
 std::string wire_event(const WirePiece& piece, std::uint64_t lost) {

@@ -25,6 +25,9 @@ struct WirePiece {
   // NOLINTEND(readability-redundant-member-init)
 };
 
+// The time of day of a moment of CLOCK_MONOTONIC, ns since 1970.
+[[nodiscard]] std::int64_t time_of_day(std::uint64_t at);
+
 // The event that tells of it: llpd-control(7), "wire". `lost`: so many before
 // it were not told.
 [[nodiscard]] std::string wire_event(const WirePiece& piece, std::uint64_t lost);

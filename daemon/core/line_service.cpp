@@ -294,6 +294,9 @@ LineStatus LineService::status() const {
   return status;
 }
 
+line::Measures LineService::measures() const {
+  return impl_->c.line ? impl_->c.line->measures() : line::Measures();
+}
 line::Line& LineService::line() noexcept { return *impl_->c.line; }
 std::uint16_t LineService::dist_port() const noexcept { return impl_->distal.port(); }
 std::string LineService::slave_name() const { return impl_->slave_name; }

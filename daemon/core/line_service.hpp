@@ -178,6 +178,8 @@ class LineService {
   [[nodiscard]] const LineCounters& counters() const noexcept;
   [[nodiscard]] const LineTimes& times() const noexcept;
   [[nodiscard]] LineStatus status() const;
+  // What is measured on the line; nothing before start().
+  [[nodiscard]] line::Measures measures() const;
   // The given line, or the one that start() made.
   [[nodiscard]] line::Line& line() noexcept;
   // The port that dist got ("0" asks for any); 0 while not listening.

@@ -18,6 +18,10 @@ namespace {
 // taken for real.
 constexpr unsigned kTurns = 4;
 
+// Frames that answer the frame before them.
+constexpr std::uint32_t kAnswers = 1U << LLP_FR_ACK | 1U << LLP_FR_NAK | 1U << LLP_FR_RINT | 1U << LLP_FR_N |
+                                   1U << LLP_FR_CACK | 1U << LLP_FR_CNAK;
+
 llp_cause cause_of(int err) {
   switch (err) {
     case -EMSGSIZE: return LLP_CAUSE_TOO_LONG;
@@ -201,6 +205,7 @@ void EngineCore::engine_event(const llp_event& event) noexcept {
       break;
     case LLP_EV_CANCEL:
       if (arriving_ == event.id) arriving_ = 0;
+      if (observer) observer->happened(event, 0);
       if (observer && !received_.knows(event.id)) observer->cut(cause);
       received_.cancelled(event.id, cause, (event.flags & LLP_CANCEL_ACCEPTED) != 0);
       serving_.erase(event.id);
@@ -217,6 +222,7 @@ void EngineCore::engine_event(const llp_event& event) noexcept {
         break;
       }
       serving_.erase(it->second->question());
+      if (observer) observer->happened(event, it->second->text().size());
       it->second->set_sent(result);
       break;
     }
@@ -227,11 +233,13 @@ void EngineCore::engine_event(const llp_event& event) noexcept {
       }
       break;
     case LLP_EV_DISCONNECT:
+      if (observer) observer->happened(event, 0);
       log_.notice("{}: connection given up: {}", stream_->describe(), llp_cause_name(cause));
       leave_ = true;
       disconnect_at_ = std::min(disconnect_at_, after(clock_->now(), options_.linger));
       break;
     case LLP_EV_FRAME:
+      if (event.out != 0 && (kAnswers >> event.frame & 1U) != 0) answer_due_ = true;
       if (observer) observer->frame(event);
       break;
     case LLP_EV_TIMER:
@@ -247,6 +255,7 @@ void EngineCore::engine_event(const llp_event& event) noexcept {
 void EngineCore::engine_message(const llp_event& event, std::span<const std::uint8_t> text) noexcept {
   arriving_ = 0;
   if ((event.flags & LLP_END_EMPTY) != 0) return;  // acknowledged and counted
+  if (options_.observer) options_.observer->happened(event, text.size());
   Message message;
   message.id = event.id;
   message.text.assign(text.begin(), text.end());

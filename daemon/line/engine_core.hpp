@@ -46,6 +46,7 @@ class EngineCore final : public EngineShell::Sink,
   [[nodiscard]] const llp_params& params() const noexcept { return shell_.params(); }
   [[nodiscard]] llp_protocol protocol() const noexcept { return shell_.protocol(); }
   [[nodiscard]] const std::array<std::uint64_t, LLP_C__N>& counters() const;
+  [[nodiscard]] Measures measures() const { return {false, turnaround_, high_bytes_}; }
   [[nodiscard]] std::string describe() const override { return stream_->describe(); }
 
  private:
@@ -64,6 +65,7 @@ class EngineCore final : public EngineShell::Sink,
   static asio::awaitable<void> write_loop(Self self);
   static asio::awaitable<void> drain_loop(Self self);
 
+  void measure(std::span<const std::uint8_t> bytes);
   void came_up();
   void went_down(const Error& why);
   void failed(Error error);
@@ -98,11 +100,15 @@ class EngineCore final : public EngineShell::Sink,
   Signal writer_, drainer_;
 
   mutable std::array<std::uint64_t, LLP_C__N> counters_{};
+  Turnaround turnaround_;
+  std::uint64_t high_bytes_ = 0;
+  std::uint64_t read_at_ = 0;     // when bytes came last
   std::uint64_t generation_ = 0;  // of the connection
   std::uint64_t writes_ = 0;
   std::uint64_t disconnect_at_ = LLP_NEVER;
   std::uint64_t final_at_ = LLP_NEVER;  // the wire is away for too long then
   std::uint64_t stop_at_ = LLP_NEVER;   // what is in progress is cut then
+  bool answer_due_ = false;             // among what is to be written
   bool was_up_ = false;
   bool writing_ = false;
   bool write_failed_ = false;

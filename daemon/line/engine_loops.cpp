@@ -109,12 +109,19 @@ asio::awaitable<Error> EngineCore::read_loop(Self self) {
       const auto said = std::span<const std::uint8_t>(flags).first(got->flagged ? got->size : 0);
       self->options_.observer->octets(false, used, said);
     }
+    self->measure(used);
     co_await feed(self, used, got->flagged ? flags.data() : nullptr);
     if (const std::size_t room = next_room(bytes.size(), got->size); room != bytes.size()) {
       bytes = std::vector<std::uint8_t>(room);
       flags = std::vector<std::uint8_t>(room);
     }
   }
+}
+
+void EngineCore::measure(std::span<const std::uint8_t> bytes) {
+  read_at_ = clock_->now();
+  high_bytes_ += static_cast<std::uint64_t>(
+      std::ranges::count_if(bytes, [](std::uint8_t byte) { return (byte & 0x80U) != 0; }));
 }
 
 // Stops between messages while nobody takes them.
@@ -152,6 +159,9 @@ asio::awaitable<void> EngineCore::write_loop(Self self) {
     const std::uint64_t generation = self->generation_;
     const auto bytes = std::span<const std::uint8_t>(staging).first(size);
     if (self->options_.observer) self->options_.observer->octets(true, bytes, {});
+    if (std::exchange(self->answer_due_, false)) {
+      self->turnaround_.add(std::chrono::nanoseconds(self->clock_->now() - self->read_at_));
+    }
     self->set_alarm();
     const Result<void> written = co_await self->stream_->write(bytes);
     self->writing_ = false;

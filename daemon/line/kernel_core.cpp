@@ -200,6 +200,11 @@ const std::array<std::uint64_t, LLP_C__N>& KernelCore::counters() const {
   return counters_;
 }
 
+Measures KernelCore::measures() const {
+  if (file_) read_turnaround(*file_, turnaround_);
+  return {.in_kernel = true, .turnaround = turnaround_};
+}
+
 // ---- sending ----
 
 void KernelCore::finish(const std::shared_ptr<OutgoingMessage>& item, SendResult result) {

@@ -48,6 +48,7 @@ class KernelCore final : public LineCore, public std::enable_shared_from_this<Ke
   [[nodiscard]] const llp_params& params() const noexcept { return params_; }
   [[nodiscard]] llp_protocol protocol() const noexcept { return protocol_; }
   [[nodiscard]] const std::array<std::uint64_t, LLP_C__N>& counters() const;
+  [[nodiscard]] Measures measures() const;
   [[nodiscard]] std::string describe() const override { return device_->describe(); }
 
  private:
@@ -117,6 +118,7 @@ class KernelCore final : public LineCore, public std::enable_shared_from_this<Ke
   std::map<MessageId, ExchangePtr> replies_;                               // who read them
 
   mutable std::array<std::uint64_t, LLP_C__N> counters_{};
+  mutable Turnaround turnaround_;
 };
 
 }  // namespace llp::line

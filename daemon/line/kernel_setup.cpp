@@ -8,6 +8,7 @@
 #include <cstring>
 #include <map>
 #include <string_view>
+#include <tuple>
 
 namespace llp::line {
 
@@ -144,6 +145,16 @@ void read_counters(MessageFile& file, std::array<std::uint64_t, LLP_C__N>& count
       if (std::string_view(counter.name) == llp_counter_name(c)) counters.at(c) = counter.value;
     }
   }
+}
+
+void read_turnaround(MessageFile& file, Turnaround& turnaround) noexcept {
+  llp_ioc_turnaround told{};
+  if (control(file, LLP_IOC_TURNAROUND, told) != 0) return;
+  turnaround.count = told.count;
+  turnaround.sum = told.sum;
+  turnaround.longest = told.max;
+  static_assert(LLP_BUCKETS == std::tuple_size_v<decltype(turnaround.bucket)>);
+  std::ranges::copy(told.bucket, turnaround.bucket.begin());
 }
 
 }  // namespace llp::line

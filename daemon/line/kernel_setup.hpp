@@ -34,5 +34,7 @@ template <class T>
 
 // The line's counters in the engine's order; 0 for what it does not have.
 void read_counters(MessageFile& file, std::array<std::uint64_t, LLP_C__N>& counters) noexcept;
+// Stays as it was where the kernel does not tell.
+void read_turnaround(MessageFile& file, Turnaround& turnaround) noexcept;
 
 }  // namespace llp::line

@@ -8,11 +8,13 @@
 #include <asio/awaitable.hpp>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "base/result.hpp"
+#include "base/turnaround.hpp"
 #include "line/engine_api.hpp"
 
 namespace llp::line {
@@ -97,6 +99,18 @@ class Observer {
   // Of lines whose bytes are not seen here, the kernel's: a whole message was
   // received, or handed over to be sent. `at`: when, CLOCK_MONOTONIC in ns.
   virtual void message(bool /*out*/, std::span<const std::uint8_t> /*text*/, std::uint64_t /*at*/) {}
+  // What became of a message between this end and the instrument: LLP_EV_END (of
+  // `size` bytes), LLP_EV_SENT (likewise), LLP_EV_CANCEL; or LLP_EV_DISCONNECT, the
+  // protocol begins anew.
+  virtual void happened(const llp_event& /*event*/, std::size_t /*size*/) {}
+};
+
+// What is measured on a line beside the protocol's counters.
+struct Measures {
+  bool in_kernel = false;   // its protocol runs there
+  Turnaround turnaround{};  // NOLINT(readability-redundant-member-init): GCC asks for it
+  // Bytes received with their eighth bit set; nothing: they are not seen here.
+  std::optional<std::uint64_t> high_bytes = std::nullopt;
 };
 
 class Line {
@@ -167,6 +181,7 @@ class Line {
   [[nodiscard]] virtual llp_protocol protocol() const noexcept = 0;
   [[nodiscard]] virtual const std::array<std::uint64_t, LLP_C__N>& counters() const noexcept = 0;
   [[nodiscard]] virtual std::string describe() const = 0;
+  [[nodiscard]] virtual Measures measures() const { return {}; }
 };
 
 }  // namespace llp::line

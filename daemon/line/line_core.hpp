@@ -126,6 +126,7 @@ class CoreLine final : public Line {
   const llp_params& params() const noexcept override { return core_->params(); }
   llp_protocol protocol() const noexcept override { return core_->protocol(); }
   const std::array<std::uint64_t, LLP_C__N>& counters() const noexcept override { return core_->counters(); }
+  Measures measures() const override { return core_->measures(); }
   std::string describe() const override { return core_->describe(); }
 
  private:

@@ -15,18 +15,17 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <variant>
 #include <vector>
 
+#include "base/parameter.hpp"
 #include "base/result.hpp"
+#include "base/turnaround.hpp"
 
 namespace llp::netlink {
 
-struct Parameter {
-  std::string name;   // "timer_a"
-  std::string value;  // "6s"
-  friend bool operator==(const Parameter&, const Parameter&) = default;
-};
+using llp::Parameter;
 
 // A line as line-get tells it.
 struct LineStatus {
@@ -52,15 +51,8 @@ struct Counter {
   friend bool operator==(const Counter&, const Counter&) = default;
 };
 
-// From the last byte of what asks for an answer to the first byte of it.
-struct Turnaround {
-  std::uint64_t count = 0;
-  std::uint64_t sum = 0;      // nanoseconds
-  std::uint64_t longest = 0;  // nanoseconds
-  // [0] below 1 us, [n] from 2^(n-1) us to below 2^n us, the last all above.
-  std::array<std::uint64_t, LLP_BUCKETS> bucket{};
-  friend bool operator==(const Turnaround&, const Turnaround&) = default;
-};
+using llp::Turnaround;
+static_assert(std::tuple_size_v<decltype(Turnaround::bucket)> == LLP_BUCKETS);
 
 struct LineStats {
   std::uint32_t line = 0;

@@ -301,13 +301,7 @@ void ModelKernel::count(std::uint32_t line, std::string_view counter, std::uint6
 }
 
 void ModelKernel::answered(std::uint32_t line, std::chrono::nanoseconds after) {
-  Turnaround& t = state_->at(line).stats.turnaround;
-  const auto ns = static_cast<std::uint64_t>(after.count());
-  const auto bucket = static_cast<std::size_t>(std::bit_width(ns / 1000));
-  t.count++;
-  t.sum += ns;
-  t.longest = std::max(t.longest, ns);
-  t.bucket.at(std::min(bucket, t.bucket.size() - 1))++;
+  state_->at(line).stats.turnaround.add(after);
 }
 
 void ModelKernel::received(std::uint32_t line, std::uint32_t length, std::uint32_t flags,
