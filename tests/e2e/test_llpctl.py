@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """llpctl against a running llpd: its lines, its orders, its spool; and what doctor finds on a real terminal."""
 
+import itertools
 import json
 import os
 from types import SimpleNamespace
@@ -67,6 +68,64 @@ def test_lines_and_orders(stage):
     lab.ctl("reload")
     lab.llpd.stop()
     assert "does it run?" in lab.ctl("status", status=69).err
+
+
+@pytest.mark.core
+def test_a_line_that_llpd_runs_itself(stage):
+    """list, show, stats, monitor and send know it as they know a line of the kernel's."""
+    lab = Lab(stage, f'dist = "unix:{stage.path("dist")}"', "serve_at_once = true", 'params = { timer_a = "8s" }')
+    app = App(stage, reply_to, path=lab.app_path)
+    monitor = stage.start([BIN / "llpctl", "--control", stage.run_dir / "llpd.control", "monitor", "chem", "--json"],
+                          exit_status=None)
+
+    def heard(**wanted):
+        rows = [json.loads(row) for row in monitor.out.decode().splitlines()]
+        return any(wanted.items() <= row.items() for row in rows)
+
+    number = itertools.count()
+    until(lambda: lab.station.send(hl7(f"M1{next(number)}", 300)) and heard(event="delivered"), "a monitor that listens", program=monitor)
+    assert heard(type="message", event="received", length=300) and "PID" not in monitor.out.decode()
+    # A block whose check is wrong, and the same once more.
+    message = hl7("M2", 150)
+    lab.station.bid()
+    good = stations.block(1, message, True)
+    lab.station.put(good.replace(b"OBX", b"OBY", 1))
+    lab.station.expect("NAK")
+    lab.station.put(good)
+    lab.station.expect("ACK1")
+    lab.station.say("EOT")
+    until(lambda: heard(type="exception", event="frame", frame="block", verdict="bad check"), "a damaged block",
+          program=monitor)
+    monitor.kill()
+    assert app.requests[-1] == message
+
+    (line,) = [line for line in lab.json("list") if line["name"] == "chem"]
+    assert (line["engine"], line["line"], line["protocol"], line["up"]) == ("user", None, "x328", True)
+    assert line["rx_messages"] == len(app.requests)
+    table = lab.ctl("list").out
+    assert "chem" in table and all(len(row) <= 80 for row in table.splitlines()), table
+    shown = lab.json("show", "chem")
+    assert shown["changed"]["timer_a"] == {"value": "8s", "default": "6s"} and shown["peer"] == ""
+    assert shown["turnaround"]["count"] >= 2 * len(app.requests) and shown["turnaround"]["p99_ns"] > 0
+    assert [f["counter"] for f in shown["findings"]] == ["nak_check"]
+    errors = shown["served"]["last_errors"]
+    assert [(e["kind"], e["verdict"], "advice" in e) for e in errors] == [("frame", "bad check", True)]
+    text = lab.ctl("show", "chem").out
+    assert "timer_a=8s (6s)" in text and "block received: bad check" in text and "Use parity" not in text
+    assert "target" in text and lab.app_path in text
+    counters = lab.json("stats", "chem")["counters"]
+    assert counters["nak_check"] == 1 and counters["rx_messages"] == len(app.requests)
+    assert lab.status()["params"]["timer_a"] == "8s"
+
+    order = stage.path("order.hl7")
+    order.write_bytes(hl7("O1", 200))
+    sender = stage.start([BIN / "llpctl", "--control", stage.run_dir / "llpd.control", "send", "chem", order, "--json"])
+    assert lab.station.receive() == hl7("O1", 200)
+    said = json.loads(sender.finish().out)
+    assert said["delivered"] is True and said["name"] == "chem" and said["length"] == 200
+    assert lab.json("list")[0]["tx_messages"] == 1
+    gone = lab.ctl("show", "chme", status=69)
+    assert "did you mean 'chem'" in gone.err
 
 
 def test_what_could_not_be_delivered(stage):

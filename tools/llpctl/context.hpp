@@ -4,6 +4,8 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <asio/any_io_executor.hpp>
+#include <asio/awaitable.hpp>
 #include <asio/io_context.hpp>
 #include <cstdint>
 #include <filesystem>
@@ -26,6 +28,21 @@ class DoctorSystem;
 
 // A request to llpd, and its answer: control/client.hpp says with which errors.
 using AskDaemon = std::function<Result<nlohmann::ordered_json>(const nlohmann::ordered_json& request)>;
+
+// What happens on llpd's lines.
+class DaemonEvents {
+ public:
+  DaemonEvents() = default;
+  DaemonEvents(const DaemonEvents&) = delete;
+  DaemonEvents& operator=(const DaemonEvents&) = delete;
+  virtual ~DaemonEvents() = default;
+  // The next one, waiting for it. One wait at a time. Errc::cancelled after
+  // close(), closed: llpd has ended.
+  [[nodiscard]] virtual asio::awaitable<Result<nlohmann::ordered_json>> next() = 0;
+  virtual void close() noexcept = 0;
+};
+using OpenDaemonEvents =
+    std::function<Result<std::unique_ptr<DaemonEvents>>(const asio::any_io_executor& executor)>;
 
 struct Context {
   attach::OpenKernel open_kernel;
@@ -55,6 +72,8 @@ struct Context {
   std::filesystem::path dev_dir = "/dev";
   std::filesystem::path rules_dir = "/etc/udev/rules.d";
   std::filesystem::path lines_dir = "/etc/llp/lines.d";
+  // NOLINTNEXTLINE(readability-redundant-member-init): as above
+  OpenDaemonEvents daemon_events = {};
 
   // Says what is wrong, and returns the exit status that goes with it.
   [[nodiscard]] int failed(const Error& error) const;

@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "config/runtime_dir.hpp"
-#include "control/client.hpp"
 #include "control/control_server.hpp"
 
 namespace llp::ctl {
@@ -40,13 +39,19 @@ std::filesystem::path default_control_socket() {
   return std::filesystem::exists(own, ignored) ? own : systems;
 }
 
+Result<control::Client> connect_daemon(const std::filesystem::path& socket) {
+  const auto path = socket.empty() ? default_control_socket() : socket;
+  auto client = control::Client::connect(path);
+  if (!client) return std::unexpected(in_words(std::move(client.error()), path));
+  return client;
+}
+
 AskDaemon daemon_at(std::filesystem::path socket) {
   const auto client = std::make_shared<std::optional<control::Client>>();
   return [client, socket = std::move(socket)](const DaemonJson& request) -> Result<DaemonJson> {
-    const auto path = socket.empty() ? default_control_socket() : socket;
     if (!*client) {
-      auto connected = control::Client::connect(path);
-      if (!connected) return std::unexpected(in_words(std::move(connected.error()), path));
+      auto connected = connect_daemon(socket);
+      if (!connected) return std::unexpected(std::move(connected.error()));
       client->emplace(std::move(*connected));
     }
     auto answer = (*client)->call(request);

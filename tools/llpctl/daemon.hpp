@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "control/client.hpp"
 #include "llpctl/context.hpp"
 
 namespace llp::ctl {
@@ -16,6 +17,9 @@ using DaemonJson = nlohmann::ordered_json;
 // A way to llpd at this socket; empty: where it is by default, the user's own
 // before the system's. Connects with the first question, again after an end.
 [[nodiscard]] AskDaemon daemon_at(std::filesystem::path socket);
+
+// A connection to it, for more than questions; errors as those of daemon_at().
+[[nodiscard]] Result<control::Client> connect_daemon(const std::filesystem::path& socket);
 
 // The place of a socket where llpd is most likely: $XDG_RUNTIME_DIR/llp of a
 // user who runs one there, else /run/llp.

@@ -13,6 +13,7 @@
 #include "llpctl/doctor_facts.hpp"
 #include "llpctl/doctor_system.hpp"
 #include "llpctl/json.hpp"
+#include "llpctl/line_view.hpp"
 #include "llpctl/table.hpp"
 #include "llpctl/words.hpp"
 
@@ -39,42 +40,26 @@ struct Subject {
   std::string device;
 };
 
-Line line_of(const netlink::LineStatus& status, const netlink::LineStats& stats) {
+Line line_of(const LineView& view) {
   Line line;
-  line.name = status.name.empty() ? fmt::format("llp{}", status.line) : status.name;
-  line.in_kernel = true;
-  line.up = status.up;
-  line.takes_messages = (status.flags & LLP_INFO_READY) != 0;
-  line.state = state_words(status);
-  line.protocol = protocol_word(status);
-  for (const auto& p : status.params) line.params[p.name] = p.value;
-  for (const auto& c : stats.counters) line.counters[c.name] = c.value;
-  if (stats.turnaround.count > 0) {
-    line.answer_longest_ns = stats.turnaround.longest;
-    line.answer_p99_ns = quantile(stats.turnaround, kP99);
+  line.name = view.name;
+  line.in_kernel = view.kernel.has_value();
+  line.up = !view.kernel || view.up;
+  line.takes_messages = view.takes_messages;
+  line.state = view.state;
+  if (view.served) {
+    line.health = text_at(*view.served, "health");
+    line.reason = shown(text_at(*view.served, "reason"));
   }
-  return line;
-}
-
-Line line_of(const DaemonJson& json) {
-  Line line;
-  line.name = shown(text_at(json, "name"));
-  line.state = text_at(json, "state");
-  line.health = text_at(json, "health");
-  line.reason = shown(text_at(json, "reason"));
-  line.protocol = text_at(json, "protocol");
-  line.takes_messages = flag_at(json, "takes_messages");
-  for (const auto& [key, value] : part_at(json, "protocol_counters").items()) {
-    if (value.is_number_unsigned()) line.counters[key] = value.get<std::uint64_t>();
+  line.protocol = view.protocol;
+  for (const auto& p : view.params) line.params[p.name] = p.value;
+  for (const auto& c : view.counters) line.counters[c.name] = c.value;
+  if (view.turnaround.count > 0) {
+    line.answer_longest_ns = view.turnaround.longest;
+    line.answer_p99_ns = view.turnaround.quantile(kP99);
   }
+  line.high_bytes = view.high_bytes;
   return line;
-}
-
-// "/dev/ttyS0" of llpd's words for a port.
-std::string device_in(const DaemonJson& json) {
-  const std::string port = text_at(json, "port");
-  if (!port.starts_with('/')) return {};
-  return port.substr(0, port.find(' '));
 }
 
 class Doctor {
@@ -109,46 +94,13 @@ class Doctor {
 
   std::vector<Subject> gather() {
     std::vector<Subject> all;
-    if (auto kernel = context_.open_kernel()) {
-      kernel_lines(**kernel, all);
-    } else {
-      machine_.kernel = kernel.error().message;
-    }
-    const auto served = daemon_lines(context_);
-    if (!served) {
-      machine_.daemon = served.error().message;
-      return all;
-    }
-    for (const DaemonJson& json : *served) add_served(json, all);
+    Lines lines(context_);
+    const auto views = lines.all();
+    if (lines.no_kernel()) machine_.kernel = lines.no_kernel()->message;
+    if (lines.no_daemon()) machine_.daemon = lines.no_daemon()->message;
+    if (!views) return all;
+    for (const LineView& view : *views) all.push_back({line_of(view), view.node(context_)});
     return all;
-  }
-
-  void kernel_lines(netlink::KernelControl& kernel, std::vector<Subject>& all) {
-    const auto lines = kernel.lines();
-    if (!lines) {
-      machine_.kernel = lines.error().message;
-      return;
-    }
-    for (const auto& status : *lines) {
-      const auto stats = kernel.stats(netlink::LineNumber{status.line});
-      if (!stats) continue;  // it went meanwhile
-      std::string tty = status.tty;
-      if (tty.starts_with("pts") && !tty.starts_with("pts/")) tty.insert(3, "/");
-      all.push_back({line_of(status, *stats), (context_.dev_dir / tty).string()});
-    }
-  }
-
-  // The kernel knows more of the lines that both know.
-  static void add_served(const DaemonJson& json, std::vector<Subject>& all) {
-    Subject subject{line_of(json), device_in(json)};
-    const auto same = std::ranges::find_if(
-        all, [&](const Subject& s) { return s.line.in_kernel && s.line.name == subject.line.name; });
-    if (same == all.end()) {
-      all.push_back(std::move(subject));
-      return;
-    }
-    same->line.health = subject.line.health;
-    same->line.reason = subject.line.reason;
   }
 
   bool known_as(const Subject& subject) {

@@ -71,6 +71,7 @@ struct Line {
   std::map<std::string, std::string> params;                      // those that are known
   std::map<std::string, std::uint64_t> counters;                  // the protocol's
   std::optional<std::uint64_t> answer_p99_ns, answer_longest_ns;  // our answers
+  std::optional<std::uint64_t> high_bytes;  // received with their eighth bit set, where that is known
 
   // 0 for one that is not there.
   [[nodiscard]] std::uint64_t count(std::string_view counter) const;

@@ -3,22 +3,20 @@
 // never a byte of a message.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <asio/co_spawn.hpp>
+#include <chrono>
 #include <exception>
 #include <memory>
 #include <optional>
 
 #include "llpctl/context.hpp"
-#include "llpctl/json.hpp"
-#include "llpctl/words.hpp"
+#include "llpctl/happened.hpp"
+#include "llpctl/line_view.hpp"
 
 namespace llp::ctl {
 
 namespace {
-
-using namespace netlink;
-
-constexpr std::size_t kNameWidth = 12;
 
 struct MonitorArguments {
   std::string line;    // empty: all
@@ -26,160 +24,121 @@ struct MonitorArguments {
   bool trouble = false;
 };
 
-const char* change_word(llp_line_change change) {
-  switch (change) {
-    case LLP_LINE_CHANGE_APPEARED: return "appeared";
-    case LLP_LINE_CHANGE_UP: return "up";
-    case LLP_LINE_CHANGE_DOWN: return "down";
-    case LLP_LINE_CHANGE_CHANGED: return "changed";
-    case LLP_LINE_CHANGE_GONE: return "gone";
-  }
-  return "?";
-}
+// Both who tell of lines, until the end.
+class Monitor {
+ public:
+  Monitor(Context& context, const MonitorArguments& a) : context_(context), arguments_(a) {}
 
-const char* event_word(llp_message_event event) {
-  switch (event) {
-    case LLP_MESSAGE_EVENT_IN: return "received";
-    case LLP_MESSAGE_EVENT_OUT: return "sent";
-    case LLP_MESSAGE_EVENT_FAILED: return "failed";
-    case LLP_MESSAGE_EVENT_CANCELLED: return "cancelled";
-  }
-  return "?";
-}
-
-const char* exception_word(llp_exception exception) {
-  switch (exception) {
-    case LLP_EXCEPTION_FRAME: return "frame";
-    case LLP_EXCEPTION_AGAIN: return "again";
-    case LLP_EXCEPTION_TIMER: return "timer";
-    case LLP_EXCEPTION_LOST: return "lost";
-    case LLP_EXCEPTION_DISCONNECT: return "disconnect";
-  }
-  return "?";
-}
-
-struct InWords {
-  std::string operator()(const LineEvent& e) const { return change_word(e.change); }
-  std::string operator()(const MessageEvent& e) const {
-    std::string text = fmt::format("message {} {}", e.id, event_word(e.event));
-    if (e.length) text += fmt::format(", {}", size_words(*e.length));
-    if ((e.flags & LLP_MSG_PENDING) != 0) text += ", waits to be acknowledged";
-    if (e.reply_to) text += fmt::format(", answers {}", *e.reply_to);
-    if ((e.flags & LLP_MSG_LATE) != 0) text += ", late";
-    if ((e.flags & LLP_MSG_REPEAT) != 0) text += ", came before";
-    if (e.outcome && e.event == LLP_MESSAGE_EVENT_FAILED) text += ", " + outcome_word(*e.outcome);
-    if (e.error != 0) text += fmt::format(": {}", errno_text(static_cast<int>(e.error)));
-    return text;
-  }
-  std::string operator()(const ExceptionEvent& e) const {
-    switch (e.exception) {
-      case LLP_EXCEPTION_TIMER: return fmt::format("timer {} ran out", e.timer);
-      case LLP_EXCEPTION_AGAIN: return fmt::format("{} sent again", e.frame);
-      case LLP_EXCEPTION_LOST:
-        return fmt::format("{} that belong to no message", size_words(e.length.value_or(0)));
-      case LLP_EXCEPTION_DISCONNECT: return "the protocol begins anew";
-      default:
-        return fmt::format("{} received: {} ({})", e.frame, e.verdict, size_words(e.length.value_or(0)));
+  int run() {
+    // Listening first, so that nothing is between.
+    Result<void> no_kernel = listen_to_kernel();
+    Result<void> no_daemon = listen_to_daemon();
+    if (!no_kernel && !no_daemon) return context_.failed(no_kernel.error());
+    if (!arguments_.line.empty()) {
+      const auto line = Lines(context_).find(arguments_.line);
+      if (!line) return context_.failed(line.error());
+      if (line->kernel) number_ = line->kernel->line;
+      if (line->served) name_ = line->name;
+      if (!number_) kernel_events_.reset();
+      if (!name_) daemon_events_.reset();
     }
+    if (kernel_events_) spawn(follow_kernel());
+    if (daemon_events_) spawn(follow_daemon());
+    context_.io.run();
+    return status_;
   }
-  std::string operator()(const EventsMissed&) const {
-    return "events are missing here: more came than could be read";
+
+ private:
+  Result<void> listen_to_kernel() {
+    auto kernel = context_.open_kernel();
+    if (!kernel) return std::unexpected(std::move(kernel.error()));
+    kernel_ = std::move(*kernel);
+    auto events = kernel_->events(context_.io.get_executor());
+    if (!events) return std::unexpected(std::move(events.error()));
+    kernel_events_ = std::move(*events);
+    return {};
   }
+
+  Result<void> listen_to_daemon() {
+    if (!context_.daemon_events) return fail(Errc::refused, "no llpd answers");
+    auto events = context_.daemon_events(context_.io.get_executor());
+    if (!events) return std::unexpected(std::move(events.error()));
+    daemon_events_ = std::move(*events);
+    return {};
+  }
+
+  void spawn(asio::awaitable<int> follower) {
+    ++following_;
+    asio::co_spawn(context_.io, std::move(follower), [this](const std::exception_ptr& error, int ended) {
+      if (error) std::rethrow_exception(error);
+      status_ = std::max(status_, ended);
+      --following_;
+      if (over_) close();
+      if (following_ == 0) context_.io.stop();
+    });
+  }
+
+  asio::awaitable<int> follow_kernel() {
+    while (!over_) {
+      const auto event = co_await kernel_events_->next();
+      if (!event) co_return event.error().code == Errc::cancelled ? 0 : context_.failed(event.error());
+      const bool missed = std::holds_alternative<netlink::EventsMissed>(event->what);
+      if (number_ && !missed && event->line != *number_) continue;
+      tell(happened(*event));
+      const auto* change = std::get_if<netlink::LineEvent>(&event->what);
+      // Its number may be another port's next.
+      if (number_ && change != nullptr && change->change == LLP_LINE_CHANGE_GONE) over_ = true;
+    }
+    co_return 0;
+  }
+
+  asio::awaitable<int> follow_daemon() {
+    while (!over_) {
+      const auto event = co_await daemon_events_->next();
+      if (!event) co_return event.error().code == Errc::cancelled ? 0 : context_.failed(event.error());
+      for (Happened& h : happened(*event)) {
+        const bool missed = std::holds_alternative<netlink::EventsMissed>(h.what);
+        if (name_ && !missed && h.name != *name_) continue;
+        if (h.time == 0) h.time = now();
+        tell(h);
+        const auto* served = std::get_if<ServedEvent>(&h.what);
+        if (name_ && served != nullptr && served->state == "gone") over_ = true;
+        if (over_) break;
+      }
+    }
+    co_return 0;
+  }
+
+  void close() noexcept {
+    if (kernel_events_) kernel_events_->close();
+    if (daemon_events_) daemon_events_->close();
+  }
+
+  static std::uint64_t now() {
+    const auto since = std::chrono::steady_clock::now().time_since_epoch();
+    return static_cast<std::uint64_t>(std::chrono::nanoseconds(since).count());
+  }
+
+  void tell(const Happened& h) {
+    if (arguments_.trouble && !means_trouble(h)) return;
+    context_.print(context_.json ? as_json(h) + "\n" : as_row(context_, h));
+    if (++seen_ == arguments_.count) over_ = true;
+  }
+
+  Context& context_;
+  const MonitorArguments& arguments_;
+  std::unique_ptr<netlink::KernelControl> kernel_;
+  std::unique_ptr<netlink::EventStream> kernel_events_;
+  std::unique_ptr<DaemonEvents> daemon_events_;
+  std::optional<std::uint32_t> number_;  // of the one line
+  std::optional<std::string> name_;      // of the same, as llpd has it
+  unsigned seen_ = 0;
+  unsigned following_ = 0;
+  bool over_ = false;
+  int status_ = 0;
 };
 
-struct InJson {
-  Json& out;
-  void operator()(const LineEvent& e) const {
-    out.text("type", "line").text("event", change_word(e.change)).flag("up", e.up);
-  }
-  void operator()(const MessageEvent& e) const {
-    out.text("type", "message").text("event", event_word(e.event)).number("message", e.id);
-    if (e.length) out.number("length", *e.length);
-    if (e.reply_to) out.number("reply_to", *e.reply_to);
-    if (e.outcome) out.text("outcome", outcome_word(*e.outcome));
-    out.number("error", e.error);
-  }
-  void operator()(const ExceptionEvent& e) const {
-    out.text("type", "exception").text("event", exception_word(e.exception));
-    if (!e.frame.empty()) out.text("frame", e.frame).text("verdict", e.verdict);
-    if (!e.timer.empty()) out.text("timer", e.timer);
-    if (e.length) out.number("length", *e.length);
-  }
-  void operator()(const EventsMissed&) const { out.text("type", "missed"); }
-};
-
-bool means_trouble(const Event& event) {
-  if (const auto* m = std::get_if<MessageEvent>(&event.what)) return m->error != 0;
-  if (const auto* l = std::get_if<LineEvent>(&event.what)) {
-    return l->change == LLP_LINE_CHANGE_GONE || l->change == LLP_LINE_CHANGE_DOWN;
-  }
-  return true;
-}
-
-std::string in_line(const Context& context, const Event& event) {
-  const bool missed = std::holds_alternative<EventsMissed>(event.what);
-  if (context.json) {
-    Json out = Json::object();
-    if (!missed) {
-      out.number("time_ns", event.time)
-          .number("line", event.line)
-          .text("name", event.name)
-          .text("tty", event.tty);
-    }
-    std::visit(InJson{out}, event.what);
-    return out.str() + "\n";
-  }
-  const std::string words = std::visit(InWords(), event.what);
-  if (missed) return words + "\n";
-  const bool mark = context.colour && means_trouble(event);
-  std::string name = event.name.empty() ? fmt::format("llp{}", event.line) : event.name;
-  if (name.size() > kNameWidth) {
-    name.resize(kNameWidth - 1);
-    name += '~';
-  }
-  return fmt::format("{}  {:<{}}  {}{}{}\n", context.time_of_day(event.time), name, kNameWidth,
-                     mark ? "\x1b[33m" : "", words, mark ? "\x1b[0m" : "");
-}
-
-asio::awaitable<int> follow(Context& context, EventStream& stream, const MonitorArguments& a,
-                            std::optional<std::uint32_t> line) {
-  for (unsigned seen = 0; a.count == 0 || seen < a.count;) {
-    const auto event = co_await stream.next();
-    if (!event) co_return event.error().code == Errc::cancelled ? 0 : context.failed(event.error());
-    const bool missed = std::holds_alternative<EventsMissed>(event->what);
-    if (line && !missed && event->line != *line) continue;
-    if (a.trouble && !means_trouble(*event)) continue;
-    context.print(in_line(context, *event));
-    ++seen;
-    const auto* change = std::get_if<LineEvent>(&event->what);
-    // Its number may be another port's next.
-    if (line && change != nullptr && change->change == LLP_LINE_CHANGE_GONE) break;
-  }
-  co_return 0;
-}
-
-int monitor(Context& context, const MonitorArguments& a) {
-  auto kernel = context.open_kernel();
-  if (!kernel) return context.failed(kernel.error());
-  // Listening first, so that nothing is between.
-  auto stream = (*kernel)->events(context.io.get_executor());
-  if (!stream) return context.failed(stream.error());
-  std::optional<std::uint32_t> number;
-  if (!a.line.empty()) {
-    const auto line = find_line(**kernel, a.line);
-    if (!line) return context.failed(line.error());
-    number = line->line;
-  }
-  int status = 0;
-  asio::co_spawn(context.io, follow(context, **stream, a, number),
-                 [&](const std::exception_ptr& error, int ended) {
-                   if (error) std::rethrow_exception(error);
-                   status = ended;
-                   context.io.stop();
-                 });
-  context.io.run();
-  return status;
-}
+int monitor(Context& context, const MonitorArguments& a) { return Monitor(context, a).run(); }
 
 }  // namespace
 
@@ -189,6 +148,10 @@ void add_monitor(CLI::App& app, Context& context, Run& run) {
   verb->add_option("line", a->line, "one line only")->type_name("LINE");
   verb->add_option("-c,--count", a->count, "end after so many events");
   verb->add_flag("-t,--trouble", a->trouble, "only what went wrong");
+  verb->footer(
+      "Lines of the kernel and of llpd. Examples:\n"
+      "  llpctl monitor                      all lines\n"
+      "  llpctl monitor chem --trouble       what goes wrong on one");
   verb->callback([&context, &run, a] { run = [&context, a] { return monitor(context, *a); }; });
 }
 

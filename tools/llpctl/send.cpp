@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// llpctl send: one message to the instrument, under the transaction lock, and
-// its reply.
+// llpctl send: one message to the instrument, and its reply: over the kernel's
+// device, under the transaction lock; to a line that llpd runs itself as an
+// application sends it, over the line's dist.
 #include <fmt/format.h>
 #include <poll.h>
 #include <uapi/llp.h>
@@ -16,9 +17,11 @@
 #include <utility>
 
 #include "base/read_file.hpp"
+#include "illp/client.hpp"
 #include "io/transaction_lock.hpp"
 #include "llpctl/context.hpp"
 #include "llpctl/json.hpp"
+#include "llpctl/line_view.hpp"
 #include "llpctl/words.hpp"
 
 namespace llp::ctl {
@@ -221,15 +224,81 @@ asio::awaitable<int> transact(Context& context, const SendArguments& a, const By
   co_return kNotDelivered;
 }
 
+// Where an application of this machine reaches the instrument.
+Result<illp::Endpoint> dist_of(const LineView& line) {
+  const DaemonJson& report = *line.served;
+  const std::string dist = text_at(report, "dist");
+  const auto refused = [&](std::string_view why) {
+    return fail(Errc::refused, fmt::format("{} is sent to over its dist, and {}", line.name, why));
+  };
+  if (dist.empty()) return refused("it has none: give it one (dist = PORT, llpd.toml(5))");
+  if (flag_at(report, "dist_tls")) return refused("that takes TLS only: use llpcat --tls");
+  if (dist.starts_with("unix:")) return illp::UnixEndpoint{dist.substr(5)};
+  const std::uint64_t port = number_at(report, "dist_port");
+  if (port == 0) {
+    return refused(text_at(report, "state") == "running"
+                       ? "nobody listens there before the line's first message (serve_at_once)"
+                       : "the line does not run");
+  }
+  std::string host = dist.substr(0, dist.rfind(':'));
+  if (host == "*") host = "localhost";
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  return illp::TcpEndpoint{host, std::to_string(port)};
+}
+
+asio::awaitable<int> transact_over_dist(Context& context, const SendArguments& a, const Bytes& text,
+                                        const LineView& line) {
+  const auto dist = dist_of(line);
+  if (!dist) co_return context.failed(dist.error());
+  illp::ClientTransaction transaction(context.io.get_executor(), *dist, illp::Options());
+  asio::steady_timer timer(context.io);
+  bool late = false;
+  if (a.timeout > 0) {
+    timer.expires_after(seconds(a.timeout));
+    timer.async_wait([&transaction, &late](const asio::error_code& error) {
+      if (error) return;
+      late = true;
+      transaction.abort();
+    });
+  }
+  auto reply = co_await illp::exchange(transaction, text, std::nullopt);
+  timer.cancel();
+  if (reply) transaction.close();
+  std::string wrong;
+  if (!reply && late) {
+    wrong = "the time was up";
+  } else if (!reply && reply.error().outcome == illp::Outcome::cancelled) {
+    wrong = fmt::format("llpd gave it up; `llpctl show {}` tells of the last errors", line.name);
+  } else if (!reply) {
+    wrong = reply.error().error.message;
+  }
+  if (context.json) {
+    Json out = Json::object();
+    out.raw("line", "null").text("name", line.name).number("length", text.size());
+    out.flag("delivered", reply.has_value());
+    if (reply && !reply->empty()) out.text("reply", std::string(reply->begin(), reply->end()));
+    if (!reply) out.text("error", wrong);
+    context.print(out.str() + "\n");
+  } else if (reply && !reply->empty()) {
+    if (const auto put = put_reply(context, a, *reply); !put) co_return context.failed(put.error());
+  }
+  if (reply) co_return 0;
+  context.complain(wrong);
+  co_return kNotDelivered;
+}
+
 int send(Context& context, const SendArguments& a) {
-  auto kernel = context.open_kernel();
-  if (!kernel) return context.failed(kernel.error());
-  const auto line = netlink::find_line(**kernel, a.line);
+  const auto line = Lines(context).find(a.line);
   if (!line) return context.failed(line.error());
+  if (!line->kernel && a.no_reply) {
+    return context.misused("--no-reply: whether llpd waits for a reply says the line's parameter expect_out");
+  }
   const auto text = text_of(a.file);
   if (!text) return context.failed(text.error());
   int status = 0;
-  asio::co_spawn(context.io, transact(context, a, *text, line->line),
+  asio::co_spawn(context.io,
+                 line->kernel ? transact(context, a, *text, line->kernel->line)
+                              : transact_over_dist(context, a, *text, *line),
                  [&](const std::exception_ptr& error, int s) {
                    if (error) std::rethrow_exception(error);
                    status = s;
@@ -245,6 +314,11 @@ void add_send(CLI::App& app, Context& context, Run& run) {
   auto* verb = app.add_subcommand("send", "one message to the instrument; its reply on standard output");
   const auto a = std::make_shared<SendArguments>();
   verb->add_option("line", a->line, "its name, number or tty")->type_name("LINE")->required();
+  verb->footer(
+      "Examples:\n"
+      "  llpctl send chem order.hl7          its reply on standard output\n"
+      "  llpctl send chem order.hl7 --json | jq .delivered\n"
+      "  llpctl send chem - --no-reply < order.hl7");
   verb->add_option("file", a->file, "the message; - is standard input")->type_name("FILE")->required();
   verb->add_option("-o,--out", a->out, "the reply goes there")->type_name("FILE");
   auto* none = verb->add_flag("--no-reply", a->no_reply, "nothing answers it");

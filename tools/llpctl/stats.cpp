@@ -6,18 +6,18 @@
 #include <asio/steady_timer.hpp>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "llpctl/context.hpp"
 #include "llpctl/json.hpp"
+#include "llpctl/line_view.hpp"
 #include "llpctl/table.hpp"
 #include "llpctl/words.hpp"
 
 namespace llp::ctl {
 
 namespace {
-
-using netlink::LineStats;
 
 struct StatsArguments {
   std::string line;
@@ -27,32 +27,21 @@ struct StatsArguments {
   unsigned count = 0;   // 0: until it is ended
 };
 
-std::string as_json(const LineStats& stats) {
-  Json counters = Json::object();
-  for (const auto& c : stats.counters) counters.number(c.name, c.value);
-  Json buckets = Json::array();
-  for (const std::uint64_t n : stats.turnaround.bucket) buckets.element(std::to_string(n));
-  return Json::object()
-             .number("line", stats.line)
-             .text("name", stats.name)
-             .text("tty", stats.tty)
-             .raw("counters", counters.str())
-             .raw("turnaround", Json::object()
-                                    .number("count", stats.turnaround.count)
-                                    .number("sum_ns", stats.turnaround.sum)
-                                    .number("longest_ns", stats.turnaround.longest)
-                                    .raw("buckets", buckets.str())
-                                    .str())
+std::string stats_json(const LineView& line) {
+  Json out = Json::object();
+  put_identity(out, line);
+  return out.raw("counters", counters_json(line.counters))
+             .raw("turnaround", turnaround_json(line.turnaround))
              .str() +
          "\n";
 }
 
-std::string as_text(const Context& context, const LineStats& stats, const LineStats* before, bool all) {
+std::string stats_text(const Context& context, const LineView& line, const LineView* before, bool all) {
   std::vector<Column> columns{{"COUNTER"}, {"VALUE", true}};
   if (before != nullptr) columns.push_back({"ADDED", true});
   Table table(std::move(columns));
   bool any = false;
-  for (const auto& c : stats.counters) {
+  for (const auto& c : line.counters) {
     if (c.value == 0 && !all) continue;
     any = true;
     std::vector<std::string> cells{c.name, std::to_string(c.value)};
@@ -63,20 +52,15 @@ std::string as_text(const Context& context, const LineStats& stats, const LineSt
     table.add(std::move(cells));
   }
   std::string out = any ? table.str(context.columns, context.colour) : "Nothing has happened on it yet.\n";
-  const auto& t = stats.turnaround;
-  if (t.count > 0) {
-    out +=
-        fmt::format("turnaround: p50 {}, p99 {}, longest {}, of {} answers\n", time_words(*quantile(t, 500)),
-                    time_words(*quantile(t, 990)), time_words(t.longest), t.count);
-  }
+  if (line.turnaround.count > 0) out += "turnaround: " + turnaround_words(line.turnaround) + "\n";
   return out;
 }
 
 // Looks again until the count is reached or the line goes.
 class Watch {
  public:
-  Watch(Context& context, netlink::KernelControl& kernel, std::uint32_t line, const StatsArguments& a)
-      : context_(context), kernel_(kernel), line_(line), arguments_(a), timer_(context.io) {}
+  Watch(Context& context, const StatsArguments& a)
+      : context_(context), lines_(context), arguments_(a), timer_(context.io) {}
 
   int run() {
     look();
@@ -86,18 +70,20 @@ class Watch {
 
  private:
   void look() {
-    auto stats = kernel_.stats(netlink::LineNumber{line_});
-    if (!stats) {
-      status_ = context_.failed(stats.error());
+    auto line = lines_.find(which_.empty() ? arguments_.line : which_);
+    if (!line) {
+      status_ = context_.failed(line.error());
       return;
     }
+    // What was a number or a port may be another line's next.
+    which_ = line->kernel ? line->device() : line->name;
     if (context_.json) {
-      context_.print(as_json(*stats));
+      context_.print(stats_json(*line));
     } else {
-      const std::string text = as_text(context_, *stats, seen_ > 0 ? &before_ : nullptr, arguments_.all);
-      context_.print(context_.terminal ? "\x1b[H\x1b[2J" + text : seen_ > 0 ? "\n" + text : text);
+      const std::string text = stats_text(context_, *line, before_ ? &*before_ : nullptr, arguments_.all);
+      context_.print(context_.terminal ? "\x1b[H\x1b[2J" + text : before_ ? "\n" + text : text);
     }
-    before_ = std::move(*stats);
+    before_ = std::move(*line);
     if (++seen_ == arguments_.count) return;
     timer_.expires_after(std::chrono::duration_cast<std::chrono::nanoseconds>(
         std::chrono::duration<double>(arguments_.interval)));
@@ -107,24 +93,20 @@ class Watch {
   }
 
   Context& context_;
-  netlink::KernelControl& kernel_;
-  std::uint32_t line_;
+  Lines lines_;
   const StatsArguments& arguments_;
   asio::steady_timer timer_;
-  LineStats before_;
+  std::string which_;  // as it was found first
+  std::optional<LineView> before_;
   unsigned seen_ = 0;
   int status_ = 0;
 };
 
 int stats(Context& context, const StatsArguments& a) {
-  auto kernel = context.open_kernel();
-  if (!kernel) return context.failed(kernel.error());
-  const auto line = netlink::find_line(**kernel, a.line);
+  if (a.watch) return Watch(context, a).run();
+  const auto line = Lines(context).find(a.line);
   if (!line) return context.failed(line.error());
-  if (a.watch) return Watch(context, **kernel, line->line, a).run();
-  const auto now = (*kernel)->stats(netlink::LineNumber{line->line});
-  if (!now) return context.failed(now.error());
-  context.print(context.json ? as_json(*now) : as_text(context, *now, nullptr, a.all));
+  context.print(context.json ? stats_json(*line) : stats_text(context, *line, nullptr, a.all));
   return 0;
 }
 
@@ -140,6 +122,10 @@ void add_stats(CLI::App& app, Context& context, Run& run) {
       ->check(CLI::Range(0.001, 3600.0))
       ->capture_default_str();
   verb->add_option("-c,--count", a->count, "end after so many looks");
+  verb->footer(
+      "Examples:\n"
+      "  llpctl stats chem\n"
+      "  llpctl stats chem --watch --interval 5");
   verb->callback([&context, &run, a] { run = [&context, a] { return stats(context, *a); }; });
 }
 

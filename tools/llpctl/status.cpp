@@ -8,6 +8,7 @@
 
 #include "llpctl/context.hpp"
 #include "llpctl/daemon.hpp"
+#include "llpctl/line_view.hpp"
 #include "llpctl/table.hpp"
 
 namespace llp::ctl {
@@ -15,7 +16,6 @@ namespace llp::ctl {
 namespace {
 
 constexpr int kBad = 1;
-constexpr unsigned kStatusIndent = 14;
 
 // "1 d 3 h", "2 min"
 std::string duration_words(std::uint64_t seconds) {
@@ -79,10 +79,7 @@ std::string reasons_of(const Context& context, const std::vector<DaemonJson>& li
 std::string one_line(const Context& context, const DaemonJson& line) {
   std::string out;
   const auto row = [&](const std::string& word, const std::string& text) {
-    std::string rest = wrapped(text, kStatusIndent, context.columns);
-    if (rest.empty()) return;
-    rest.replace(0, kStatusIndent, fmt::format("  {:<{}}", word, kStatusIndent - 2));
-    out += rest;
+    out += row_of(word, text, context.columns);
   };
   const std::string health = text_at(line, "health");
   out +=
@@ -92,30 +89,14 @@ std::string one_line(const Context& context, const DaemonJson& line) {
   row("state", fmt::format("{} for {}", text_at(line, "state"), duration_words(number_at(line, "for_s"))));
   row("protocol", text_at(line, "protocol"));
   row("port", shown(text_at(line, "port")));
-  row("terminal", shown(text_at(line, "terminal")));
-  row("dist", shown(text_at(line, "dist")));
+  served_ends(line, row);
   const DaemonJson& counters = part_at(line, "counters");
   if (!counters.is_object()) return out;
   row("wire",
       fmt::format("{}, {}; messages are {}", flag_at(line, "connected") ? "connected" : "not connected",
                   flag_at(line, "idle") ? "idle" : "busy",
                   flag_at(line, "takes_messages") ? "taken" : "refused"));
-  row("queues",
-      fmt::format("{} messages in hand, {} requests wait, {} clients", number_at(line, "messages_in_hand"),
-                  number_at(line, "requests_waiting"), number_at(line, "clients")));
-  if (const DaemonJson& spool = part_at(line, "spool"); spool.is_object()) {
-    row("spool", fmt::format("{} wait, {} dead, {} late, {} bytes", number_at(spool, "waiting"),
-                             number_at(spool, "dead"), number_at(spool, "late"), number_at(spool, "bytes")));
-  }
-  for (const DaemonJson& target : part_at(line, "targets")) {
-    if (!target.is_object()) continue;
-    const std::uint64_t failures = number_at(target, "failures");
-    row("target",
-        shown(text_at(target, "address")) + (flag_at(target, "present") ? ", the present one" : "") +
-            (failures == 0
-                 ? std::string()
-                 : fmt::format("; {} failures, the last: {}", failures, shown(text_at(target, "failure")))));
-  }
+  served_rows(line, row);
   Table table({{"COUNTER"}, {"VALUE", true}});
   bool any = false;
   for (const DaemonJson* all : {&counters, &part_at(line, "protocol_counters")}) {

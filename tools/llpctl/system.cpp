@@ -21,6 +21,7 @@
 #include "line/llp_device.hpp"
 #include "llpctl/daemon.hpp"
 #include "llpctl/doctor_system.hpp"
+#include "llpctl/happened.hpp"
 
 extern char** environ;  // NOLINT: of the C library
 
@@ -113,6 +114,7 @@ Context system_context(asio::io_context& io) {
           },
       .complain = [](std::string_view text) { fmt::print(stderr, "{}\n", text); },
       .io = io,
+      .daemon_events = [](const asio::any_io_executor& executor) { return open_daemon_events({}, executor); },
   };
 }
 

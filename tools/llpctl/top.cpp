@@ -19,6 +19,7 @@
 #include "llpctl/context.hpp"
 #include "llpctl/daemon.hpp"
 #include "llpctl/json.hpp"
+#include "llpctl/line_view.hpp"
 #include "llpctl/screen.hpp"
 #include "llpctl/top_model.hpp"
 #include "llpctl/words.hpp"
@@ -45,86 +46,37 @@ std::chrono::nanoseconds interval_of(const TopArguments& a) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(a.interval));
 }
 
-Sample sample_of(const netlink::LineStatus& line, const netlink::LineStats& stats) {
+Sample sample_of(const LineView& line) {
   Sample sample;
-  sample.name = line.name.empty() ? fmt::format("llp{}", line.line) : line.name;
-  sample.state = state_words(line);
-  sample.trouble = !line.up || (line.flags & (LLP_INFO_READY | LLP_INFO_IDLE)) == LLP_INFO_IDLE;
-  sample.about = fmt::format("{}, {}, in the kernel", protocol_word(line), line.tty);
-  sample.char_time_s = line.char_time * 1e-9;
-  sample.queue = line.messages + line.writes;
-  for (const auto& counter : stats.counters) sample.counters[counter.name] = counter.value;
-  return sample;
-}
-
-Sample sample_of(const DaemonJson& line) {
-  Sample sample;
-  sample.name = shown(text_at(line, "name"));
-  const std::string state = text_at(line, "state");
-  sample.state = state == "running" && !flag_at(line, "connected") ? "no wire"
-                 : state == "running" && !flag_at(line, "idle")    ? "busy"
-                                                                   : state;
-  sample.trouble = text_at(line, "health") != "good";
-  const std::string port = text_at(line, "port");
-  sample.about = fmt::format("{}, {}", text_at(line, "protocol"), shown(port));
-  if (const std::string reason = text_at(line, "reason"); !reason.empty())
-    sample.about += ": " + shown(reason);
-  sample.char_time_s = top::char_time_of(port);
-  sample.queue = number_at(line, "messages_in_hand") + number_at(line, "requests_waiting") +
-                 number_at(part_at(line, "spool"), "waiting");
-  for (const auto& [key, value] : part_at(line, "protocol_counters").items()) {
-    if (value.is_number_unsigned()) sample.counters[key] = value.get<std::uint64_t>();
+  sample.name = line.name;
+  sample.state = line.state;
+  sample.trouble = line.trouble;
+  sample.about = fmt::format("{}, {}{}", line.protocol, line.port, line.kernel ? ", in the kernel" : "");
+  if (!line.kernel && line.served) {
+    const std::string reason = shown(text_at(*line.served, "reason"));
+    if (!reason.empty()) sample.about += ": " + reason;
   }
+  sample.char_time_s = static_cast<double>(line.char_time) * 1e-9;
+  sample.queue = line.waiting;
+  for (const auto& counter : line.counters) sample.counters[counter.name] = counter.value;
   return sample;
 }
 
 // Asks the kernel and llpd; one of them is enough.
 class Source {
  public:
-  explicit Source(Context& context) : context_(context) {}
+  explicit Source(const Context& context) : lines_(context) {}
 
   Result<std::vector<Sample>> take() {
+    const auto lines = lines_.all();
+    if (!lines) return std::unexpected(*lines_.no_daemon());
     std::vector<Sample> all;
-    const auto kernel = of_the_kernel(all);
-    const auto served = daemon_lines(context_);
-    if (!served && !kernel) return std::unexpected(served.error());
-    if (!served) return all;
-    for (const DaemonJson& line : *served) {
-      Sample sample = sample_of(line);
-      // The kernel knows more of the lines that both know, llpd what waits.
-      const auto same = std::ranges::find(all, sample.name, &Sample::name);
-      if (same == all.end()) {
-        all.push_back(std::move(sample));
-      } else {
-        same->queue += sample.queue;
-        same->trouble |= sample.trouble;
-      }
-    }
+    for (const LineView& line : *lines) all.push_back(sample_of(line));
     return all;
   }
 
  private:
-  Result<void> of_the_kernel(std::vector<Sample>& all) {
-    if (!kernel_) {
-      auto opened = context_.open_kernel();
-      if (!opened) return std::unexpected(std::move(opened.error()));
-      kernel_ = std::move(*opened);
-    }
-    const auto lines = kernel_->lines();
-    if (!lines) {
-      kernel_.reset();
-      return std::unexpected(lines.error());
-    }
-    for (const auto& line : *lines) {
-      // It may have gone meanwhile.
-      if (const auto stats = kernel_->stats(netlink::LineNumber{line.line}))
-        all.push_back(sample_of(line, *stats));
-    }
-    return {};
-  }
-
-  Context& context_;
-  std::unique_ptr<netlink::KernelControl> kernel_;
+  Lines lines_;
 };
 
 Model::Time now() { return std::chrono::steady_clock::now().time_since_epoch(); }
@@ -136,7 +88,7 @@ std::string clock_words(const Context& context) {
   return time.substr(0, time.find('.'));
 }
 
-std::string as_json(const Model& model) {
+std::string top_json(const Model& model) {
   Json out = Json::array();
   for (const top::Row* row : model.rows()) {
     const auto rate = [](double value) { return fmt::format("{:.3f}", value); };
@@ -164,7 +116,7 @@ int once(Context& context, Source& source, Model& model, const TopArguments& a) 
     model.update(now(), std::move(*samples), clock_words(context));
   }
   if (context.json) {
-    context.print(as_json(model));
+    context.print(top_json(model));
   } else if (model.rows().empty()) {
     context.print("There is no line.\n");
   } else {

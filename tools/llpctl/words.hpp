@@ -22,17 +22,8 @@ namespace llp::ctl {
 // "up", "ready", ...: for programs
 [[nodiscard]] std::vector<std::string> flag_words(std::uint32_t flags);
 
-// A parameter that is not at its default.
-struct Changed {
-  std::string name, value, standard;
-};
-[[nodiscard]] std::vector<Changed> changed_params(const netlink::LineStatus& line);
-// The known peer whose settings the line has exactly; empty: none.
-[[nodiscard]] std::string peer_of(const netlink::LineStatus& line);
-
-// An upper bound of the quantile `permille` (500: the median), nanoseconds;
-// nothing while there were no answers.
-[[nodiscard]] std::optional<std::uint64_t> quantile(const netlink::Turnaround& turnaround, unsigned permille);
+// "p50 64 us, p99 2 ms, longest 2.5 ms, of 100 answers"
+[[nodiscard]] std::string turnaround_words(const Turnaround& turnaround);
 // "64 us", "1.5 ms", "2.3 s"
 [[nodiscard]] std::string time_words(std::uint64_t nanoseconds);
 // "384 bytes", "1.5 MiB"
@@ -46,7 +37,7 @@ struct Finding {
   std::string_view advice;
 };
 // The most telling first.
-[[nodiscard]] std::vector<Finding> findings(const netlink::LineStats& stats);
+[[nodiscard]] std::vector<Finding> findings(const std::vector<netlink::Counter>& counters);
 
 // Whether something goes wrong when this counter moves.
 [[nodiscard]] bool is_trouble(std::string_view counter);

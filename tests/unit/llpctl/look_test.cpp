@@ -113,7 +113,7 @@ TEST_F(Look, StatisticsAgainAndAgain) {
   EXPECT_THAT(out, HasSubstr("123500    +44\n"));
   asio::post(io, [&] { kernel.detach(0); });
   EXPECT_EQ(run({"stats", "chem", "-w", "-i", "0.001"}), 69);
-  EXPECT_THAT(err, HasSubstr("there is no such line"));
+  EXPECT_THAT(err, HasSubstr("there is no line llp0"));
 }
 
 TEST_F(Look, WhatHappens) {
@@ -183,20 +183,6 @@ TEST_F(Look, WhatIsMissingIsSaid) {
   }
   EXPECT_EQ(run({}), 64);
   EXPECT_EQ(run({"sow"}), 64);
-}
-
-TEST(Words, AQuantileIsABoundOfItsBucket) {
-  netlink::Turnaround t;
-  EXPECT_FALSE(quantile(t, 500));
-  t.count = 4;
-  t.longest = 70'000;
-  t.bucket[0] = 1;
-  t.bucket[3] = 2;
-  t.bucket[7] = 1;
-  EXPECT_EQ(quantile(t, 250), 1000U);
-  EXPECT_EQ(quantile(t, 500), 8000U);
-  EXPECT_EQ(quantile(t, 750), 8000U);
-  EXPECT_EQ(quantile(t, 990), 70'000U);  // no longer than the longest
 }
 
 TEST(Words, TimesAndSizes) {

@@ -112,11 +112,8 @@ class Llpctl : public ::testing::Test {
   }
   ~Llpctl() override { std::filesystem::remove_all(dir_); }
 
-  // The program with these words; its exit status. Output in out, errors in err.
-  int run(std::vector<std::string> words) {
-    out.clear();
-    err.clear();
-    io.restart();
+  // What the program works with here.
+  Context make_context() {
     Context context{
         .open_kernel = [this]() -> Result<std::unique_ptr<netlink::KernelControl>> {
           if (no_kernel) return std::unexpected(*no_kernel);
@@ -147,8 +144,18 @@ class Llpctl : public ::testing::Test {
         .rules_dir = dir_ / "rules.d",
         .lines_dir = dir_ / "lines.d",
     };
+    context.daemon_events = daemon_events();
     context.columns = columns;
     context.colour = colour;
+    return context;
+  }
+
+  // The program with these words; its exit status. Output in out, errors in err.
+  int run(std::vector<std::string> words) {
+    out.clear();
+    err.clear();
+    io.restart();
+    Context context = make_context();
     CLI::App app("", "llpctl");
     ctl::Run verb;
     add_verbs(app, context, verb);
@@ -180,6 +187,7 @@ class Llpctl : public ::testing::Test {
 
   using Json = nlohmann::ordered_json;
   virtual Result<Json> daemon(const Json&) { return fail(Errc::refused, "no llpd answers"); }
+  virtual OpenDaemonEvents daemon_events() { return {}; }
   virtual std::unique_ptr<DoctorSystem> doctor_system() { return nullptr; }
   std::vector<std::string> questions;
   std::optional<bool> says;  // a person, when asked

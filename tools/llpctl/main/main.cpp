@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// llpctl: the kernel's lines, seen and driven.
+// llpctl: the lines of the kernel and of llpd, seen and driven.
 #include <fmt/format.h>
 #include <langinfo.h>
 #include <sys/ioctl.h>
@@ -16,6 +16,7 @@
 #include "cmd/exit_status.hpp"
 #include "llpctl/context.hpp"
 #include "llpctl/daemon.hpp"
+#include "llpctl/happened.hpp"
 #include "llpctl/system.hpp"
 
 namespace {
@@ -68,7 +69,7 @@ int main(int argc, char** argv) {
   context.unicode = std::string_view(charset) == "UTF-8";
   context.complain = say;
 
-  CLI::App app("Sees and drives the lines of the kernel's line discipline n_llp.", "llpctl");
+  CLI::App app("Sees and drives lines: those of the kernel (n_llp) and those of llpd.", "llpctl");
   app.footer(kExamples);
   app.set_version_flag("--version", "llpctl " LLP_VERSION);
   std::string control;
@@ -84,7 +85,12 @@ int main(int argc, char** argv) {
     return cmd::kUsage;
   }
   try {
-    if (!control.empty()) context.ask_daemon = ctl::daemon_at(control);
+    if (!control.empty()) {
+      context.ask_daemon = ctl::daemon_at(control);
+      context.daemon_events = [control](const asio::any_io_executor& executor) {
+        return ctl::open_daemon_events(control, executor);
+      };
+    }
     context.control_socket = control;
     return run();
   } catch (const std::exception& e) {
