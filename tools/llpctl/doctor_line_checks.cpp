@@ -45,39 +45,92 @@ Said nobody_receives(const Facts& f) {
   return "Nobody reads from the line: the instrument's messages are refused.";
 }
 
-// A wrong rate puts the stop bit anywhere: many characters without one.
-Said wrong_baud(const Facts& f) {
-  const Line& l = *f.line;
-  const std::uint64_t framing = l.count("framing_errors");
-  if (!many(framing + l.count("breaks"), l.count("rx_bytes"), 10) || framing < l.count("parity_errors"))
-    return {};
-  return fmt::format("{} of {} received characters had no stop bit.", framing + l.count("breaks"),
-                     std::max(l.count("rx_bytes"), framing + l.count("breaks")));
+// Bytes with their eighth bit set, where there are eight and it is known: of
+// text there are next to none, of noise and of a wrong rate about half.
+std::optional<std::uint64_t> high_bytes(const Facts& f) {
+  const bool seven = f.port != nullptr && f.port->state && f.port->state->mode.starts_with('7');
+  return seven ? std::nullopt : f.line->high_bytes;
 }
 
-// A wrong parity leaves the stop bit: half of the characters, or all of them.
+// What the mix of framing errors, parity errors and high bits tells. A wrong
+// rate puts the stop bit anywhere, and the data bits with it. A wrong parity
+// leaves the data bits where they are: a parity bit that is not expected is taken
+// for the stop bit (framing errors, no high bits) or for the eighth data bit (high
+// bits, no errors); one that is expected and does not come, or the other one, is a
+// parity error.
+enum class Mismatch : std::uint8_t { none, baud, parity, parity_for_stop, parity_as_data };
+
+Mismatch mismatch(const Facts& f) {
+  const Line& l = *f.line;
+  const std::uint64_t bytes = l.count("rx_bytes");
+  const std::uint64_t parity = l.count("parity_errors");
+  const std::uint64_t framing = l.count("framing_errors");
+  const auto high = high_bytes(f);
+  const bool no_stop = many(framing + l.count("breaks"), bytes, 10);
+  const bool highs = high && many(*high, bytes, 5);
+  if (no_stop && framing >= parity) {
+    const bool bits_in_place = high && *high * 50 < bytes && l.count("breaks") * 10 < framing;
+    return bits_in_place ? Mismatch::parity_for_stop : Mismatch::baud;
+  }
+  if (many(parity, bytes, 10)) {
+    // Both, and the data bits anywhere: rather the rate.
+    return no_stop && highs ? Mismatch::baud : Mismatch::parity;
+  }
+  if (highs && l.count("rx_blocks") == 0 && !no_stop) return Mismatch::parity_as_data;
+  return Mismatch::none;
+}
+
+Said wrong_baud(const Facts& f) {
+  const Line& l = *f.line;
+  if (mismatch(f) != Mismatch::baud) return {};
+  const std::uint64_t without = l.count("framing_errors") + l.count("breaks");
+  std::string text = fmt::format("{} of {} received characters had no stop bit", without,
+                                 std::max(l.count("rx_bytes"), without));
+  if (l.count("parity_errors") >= kFew)
+    text += fmt::format(", {} the wrong parity", l.count("parity_errors"));
+  if (const auto high = high_bytes(f); high && *high > 0)
+    text += fmt::format(", {} the eighth bit set", *high);
+  return text + ".";
+}
+
 Said wrong_parity(const Facts& f) {
   const Line& l = *f.line;
+  const Mismatch which = mismatch(f);
+  if (which == Mismatch::parity_for_stop) {
+    return fmt::format(
+        "{} of {} received characters had no stop bit, yet their data bits are in place: a parity bit that "
+        "is not expected here stands where the stop bit should be.",
+        l.count("framing_errors"), std::max(l.count("rx_bytes"), l.count("framing_errors")));
+  }
+  if (which != Mismatch::parity) return {};
   const std::uint64_t parity = l.count("parity_errors");
-  if (!many(parity, l.count("rx_bytes"), 10) || l.count("framing_errors") >= parity) return {};
   return fmt::format("{} of {} received characters had the wrong parity.", parity,
                      std::max(l.count("rx_bytes"), parity));
+}
+
+// The parity bit of 7e1 or 7o1 is the eighth data bit of 8n1.
+Said parity_as_data(const Facts& f) {
+  if (mismatch(f) != Mismatch::parity_as_data) return {};
+  return fmt::format(
+      "{} of {} received bytes have their eighth bit set, none is damaged, and no frame of {} is among them: "
+      "that bit is the instrument's parity.",
+      *high_bytes(f), f.line->count("rx_bytes"), f.line->protocol);
 }
 
 Said damage(const Facts& f) {
   const Line& l = *f.line;
   const std::uint64_t damaged = flags(l) + l.count("nak_check");
-  if (damaged < kFew || wrong_baud(f) || wrong_parity(f) || l.count("rx_blocks") == 0) return {};
+  if (damaged < kFew || mismatch(f) != Mismatch::none || l.count("rx_blocks") == 0) return {};
   return fmt::format("Damage among good traffic: {} damaged characters, {} wrong checks, {} good blocks.",
                      flags(l), l.count("nak_check"), l.count("rx_blocks"));
 }
 
-// No flags, yet nothing fits: the parity bit of 7e1 is the eighth data bit of
-// 8n1, or the protocol is another.
+// No flags, yet nothing fits: the protocol is another. Where high bits are not
+// known it may be the parity, too.
 Said not_understood(const Facts& f) {
   const Line& l = *f.line;
   if (l.count("rx_bytes") < 20 || flags(l) + l.count("breaks") > 0 || l.count("rx_blocks") > 0 ||
-      l.count("naks_received") > 0 ||
+      l.count("naks_received") > 0 || mismatch(f) == Mismatch::parity_as_data ||
       l.count("garbage") + l.count("lost_bytes") + l.count("unexpected") < kFew) {
     return {};
   }
@@ -182,6 +235,9 @@ constexpr std::array kLine{
     Check{"wrong-parity", Severity::error,
           "Parity or data bits differ from the instrument's: try 7e1 in place of 8n1, or the reverse.",
           wrong_parity},
+    Check{"parity-as-data", Severity::error,
+          "The instrument sends seven data bits and a parity bit: set mode = 7e1 (or 7o1) for the port.",
+          parity_as_data},
     Check{"damage", Severity::warning,
           "The settings are right; the wire is not. Shorten or replace the cable, connect the signal ground, "
           "lower the rate at both ends.",

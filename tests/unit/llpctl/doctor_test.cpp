@@ -134,6 +134,13 @@ const std::vector<Symptom>& cases() {
        [](World& w) { w.line.counters["framing_errors"] = 4; }},
       {"wrong-parity", false, [](World& w) { w.line.counters["parity_errors"] = 11'000; },
        [](World& w) { w.line.counters["parity_errors"] = 2; }},
+      {"parity-as-data", false,
+       [](World& w) {
+         w.port.state->mode = "8N1";
+         w.line.counters = {{"rx_bytes", 500}, {"garbage", 12}, {"tx_bytes", 3}};
+         w.line.high_bytes = 240;
+       },
+       [](World& w) { w.line.high_bytes = 3; }},
       {"damage", false, [](World& w) { w.line.counters["nak_check"] = 5; },
        [](World& w) { w.line.counters["nak_check"] = 1; }},
       {"not-understood", false,
@@ -186,6 +193,53 @@ TEST(Doctor, EachFindingAloneAndItsAbsence) {
     EXPECT_THAT(world.found(c.of_the_machine), ElementsAre(c.id));
     c.relief(world);
     EXPECT_THAT(world.found(c.of_the_machine), Not(::testing::Contains(c.id)));
+  }
+}
+
+// What 1000 characters were like, and which of the settings that says is wrong.
+struct Mix {
+  const char* what;
+  const char* mode;  // ours
+  std::uint64_t framing, parity, breaks;
+  std::optional<std::uint64_t> high;
+  std::uint64_t blocks;
+  const char* wrong;  // empty: none of the three
+};
+
+TEST(Doctor, BaudAndParityAreToldApart) {
+  for (const Mix& m : std::initializer_list<Mix>{
+           {"4800 read at 9600", "8N1", 300, 0, 0, 450, 0, "wrong-baud"},
+           {"19200 read at 9600", "8N1", 200, 0, 150, 10, 0, "wrong-baud"},
+           {"another rate, and parity is on", "8E1", 150, 400, 0, 480, 0, "wrong-baud"},
+           {"another rate, seven bits", "7E1", 300, 200, 0, 0, 0, "wrong-baud"},
+           {"another rate, in the kernel", "8N1", 300, 0, 0, {}, 0, "wrong-baud"},
+           {"8E1 read as 8N1", "8N1", 480, 0, 0, 0, 0, "wrong-parity"},
+           {"the same, with a little noise", "8N1", 480, 0, 12, 9, 0, "wrong-parity"},
+           {"8N1 read as 7E1", "7E1", 0, 500, 0, 0, 0, "wrong-parity"},
+           {"7O1 read as 7E1", "7E1", 3, 1000, 0, 0, 0, "wrong-parity"},
+           {"8N1 read as 8E1, one after the other", "8E1", 200, 500, 0, 0, 0, "wrong-parity"},
+           {"parity errors, in the kernel", "8E1", 0, 300, 0, {}, 0, "wrong-parity"},
+           {"7E1 read as 8N1", "8N1", 0, 0, 0, 480, 0, "parity-as-data"},
+           {"7M1 read as 8N1", "8N1", 2, 0, 0, 1000, 0, "parity-as-data"},
+           {"Latin 1, and understood", "8N1", 0, 0, 0, 480, 40, ""},
+           {"some letters with accents", "8N1", 0, 0, 0, 100, 0, ""},
+           {"seven bits have no eighth", "7E1", 0, 0, 0, 480, 0, ""},
+           {"not known in the kernel", "8N1", 0, 0, 0, {}, 0, ""},
+           {"too few to tell", "8N1", 4, 4, 0, 4, 0, ""},
+           {"a little of each", "8E1", 50, 60, 5, 30, 10, ""}}) {
+    World world;
+    world.port.state->mode = m.mode;
+    world.line.high_bytes = m.high;
+    world.line.counters = {{"rx_bytes", 1000},
+                           {"framing_errors", m.framing},
+                           {"parity_errors", m.parity},
+                           {"breaks", m.breaks},
+                           {"rx_blocks", m.blocks}};
+    std::set<std::string> said;
+    for (const std::string& id : world.found()) {
+      if (id == "wrong-baud" || id == "wrong-parity" || id == "parity-as-data") said.insert(id);
+    }
+    EXPECT_EQ(said, *m.wrong == 0 ? std::set<std::string>() : std::set<std::string>{m.wrong}) << m.what;
   }
 }
 
