@@ -130,28 +130,6 @@ def test_what_is_installed(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"usr"}, "nothing beside the prefix"
 
 
-def complete(*words):
-    """What bash would offer for the last word."""
-    script = f"""
-      source <({BIN}/llpctl completion bash)
-      PATH={BIN}:$PATH
-      COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
-      _llpctl
-      printf '%s\\n' "${{COMPREPLY[@]}}"
-    """
-    said = run("bash", "-c", script, "complete", *words)
-    assert not said.stderr, said.stderr
-    return said.stdout.split()
-
-
-def test_bash_completes():
-    assert complete("llpctl", "") [:3] == ["list", "show", "set"]
-    assert complete("llpctl", "mo") == ["monitor"]
-    assert complete("llpctl", "set", "chem", "timer_") == ["timer_a=", "timer_b=", "timer_d=", "timer_e="]
-    assert "--restart" in complete("llpctl", "set", "--r")
-    assert "--timeout" in complete("llpctl", "send", "chem", "--t")
-
-
 @pytest.mark.parametrize("program", ["llpctl", "llpattach"])
 def test_help_and_manual_know_every_option(program):
     said = run(BIN / program, "--help")
