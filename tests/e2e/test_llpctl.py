@@ -8,13 +8,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from support import stations
+from support import ROOT, stations
 from support.apps import App
 from support.content import hl7, reply_to
 from support.lines import Line
 from support.programs import BIN, until
 
 pytestmark = pytest.mark.user
+
+CAPTURE = ROOT / "tests" / "captures" / "x328" / "lost_ack_block_sent_again.capture"
 
 
 class Lab:
@@ -126,6 +128,29 @@ def test_a_line_that_llpd_runs_itself(stage):
     assert lab.json("list")[0]["tx_messages"] == 1
     gone = lab.ctl("show", "chme", status=69)
     assert "did you mean 'chem'" in gone.err
+
+
+def test_results_are_json(stage):
+    """What each verb prints as its result for programs can be read by them."""
+    lab = Lab(stage, f'spool = {{ dir = "{stage.path("spool")}" }}')
+    App(stage, reply_to, path=lab.app_path)
+    assert lab.station.send(hl7("J1", 300))
+    port = str(lab.line.path)
+    done = set()
+    for words, status in ((["list"], 0), (["show", "chem"], 0), (["stats", "chem"], 0), (["status"], 0),
+                          (["reload"], 0), (["spool", "list", "chem"], 0), (["spool", "retry", "chem"], 0),
+                          (["spool", "drop", "chem", "--yes"], 0), (["doctor", "chem"], None), (["doctor", port], None),
+                          (["top", "--once", "--interval", "0.05"], 0),
+                          (["bind", "serial=7", "gas", "protocol=x328", "--dry-run"], 0),
+                          (["capture", "chem", "-w", stage.path("a.pcapng"), "--for", "0.1"], 0),
+                          (["capture", CAPTURE, "-w", stage.path("b.pcapng")], 0),
+                          (["stop", "chem"], 0), (["start", "chem"], 0)):
+        lab.json(*words, status=status)
+        done.add(words[0])
+    # monitor, send: above; replay, ladder: with captures; the kernel's own verbs: their unit tests.
+    rest = {"set", "up", "down", "attach", "detach", "monitor", "send", "replay", "ladder", "unbind", "completion"}
+    said = lab.ctl("--help").out.partition("Subcommands:\n")[2].partition("\n\n")[0]
+    assert {row.split()[0] for row in said.splitlines() if row.startswith("  ") and row[2] != " "} == done | rest
 
 
 def test_what_could_not_be_delivered(stage):

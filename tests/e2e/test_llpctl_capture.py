@@ -133,7 +133,8 @@ def test_a_recording_is_played_again(stage, protocol):
     until(lambda: b"\x01\x03\x00" in file.read_bytes(), "all of it recorded", program=recording)
     recording.stop()
     how = ["--any-answer"] if protocol == "x328" else []
-    ctl(stage, "replay", file, "--to", "chem", "--speed", "10", *how).finish()
+    played = ctl(stage, "--json", "replay", file, "--to", "chem", "--speed", "10", *how).finish()
+    assert json.loads(played.out) == {"file": str(file), "to": "chem", "side": "right", "as_recorded": True}
     until(lambda: len(app.requests) == 2, "the message at the application again", program=llpd)
     assert app.requests == [message, message]
     llpd.stop()

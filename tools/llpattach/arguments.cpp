@@ -82,6 +82,7 @@ int run(const Arguments& a, AttachSystem& system, const OpenKernel& open_kernel,
   options.line.max_writes = a.max_writes;
   options.lock_dir = a.lock_dir;
   options.low_latency = !a.no_low_latency;
+  options.attached = a.attached;
   const auto end = attach_port(system, open_kernel, options, notice);
   if (!end) return failed(end.error(), exit_status(end.error()));
   switch (*end) {

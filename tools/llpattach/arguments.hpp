@@ -21,6 +21,9 @@ struct Arguments {
   SettingWords words;
   std::optional<std::uint32_t> max_messages, max_bytes, max_writes;
   bool keep = false, down = false, no_low_latency = false, quiet = false, detach = false;
+  // As AttachOptions has it.
+  // NOLINTNEXTLINE(readability-redundant-member-init): GCC asks for it
+  std::function<void(std::uint32_t line)> attached = {};
 };
 
 // All but --detach.

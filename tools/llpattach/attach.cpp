@@ -145,6 +145,7 @@ Result<End> attach_port(AttachSystem& system, const OpenKernel& open_kernel, con
   const std::string what = fmt::format("{} is /dev/llp{}{}", options.tty.device, *line,
                                        options.line.name ? ", " + *options.line.name : std::string());
   say(what);
+  if (options.attached) options.attached(*line);
   system.notify("READY=1\nSTATUS=" + what);
   auto end = (*port)->wait();
   system.notify("STOPPING=1");

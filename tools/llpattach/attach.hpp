@@ -17,6 +17,9 @@ struct AttachOptions {
   netlink::LineChange line;  // what is asked for: empty members stay as they come
   std::string lock_dir = "/var/lock";
   bool low_latency = true;
+  // The port is this line of the kernel now, set up. May be empty.
+  // NOLINTNEXTLINE(readability-redundant-member-init): GCC asks for it
+  std::function<void(std::uint32_t line)> attached = {};
 };
 
 // Where a line's settings as people write them go. All errors are

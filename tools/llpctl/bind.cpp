@@ -209,6 +209,10 @@ void add_bind(CLI::App& app, Context& context, Run& run) {
   verb->add_option("--by", a->by, "tell the port from others by its serial number, path or name")
       ->check(CLI::IsMember({"serial", "path", "name"}));
   verb->add_flag("-f,--force", a->force, "replace what is there");
+  verb->footer(
+      "Examples:\n"
+      "  llpctl bind /dev/ttyUSB0 chem protocol=x328 baud=9600 to=5001%labsys dist=5002\n"
+      "  llpctl bind serial=A5069RR4 chem protocol=x328 --dry-run");
   add_common(*verb, context, *a);
   verb->callback([&context, &run, a] { run = [&context, a] { return bind(context, *a); }; });
 }
@@ -217,6 +221,7 @@ void add_unbind(CLI::App& app, Context& context, Run& run) {
   auto* verb = app.add_subcommand("unbind", "take a binding away");
   const auto a = std::make_shared<BindArguments>();
   verb->add_option("name", a->name, "of the line")->type_name("NAME")->required();
+  verb->footer("Example:\n  llpctl unbind chem");
   add_common(*verb, context, *a);
   verb->callback([&context, &run, a] { run = [&context, a] { return unbind(context, *a); }; });
 }

@@ -15,6 +15,7 @@
 #include "base/fd.hpp"
 #include "capture/pcapng.hpp"
 #include "llpctl/context.hpp"
+#include "llpctl/json.hpp"
 #include "llpctl/listen.hpp"
 #include "llpctl/recorded.hpp"
 
@@ -84,11 +85,32 @@ Result<void> write_all(const CaptureArguments& a, const capture::Recording& reco
                          : capture::write_pcapng(recording, program()));
 }
 
+// What was written, for programs.
+void tell(Context& context, const CaptureArguments& a, std::uint64_t packets, std::uint64_t octets,
+          std::uint64_t lost) {
+  if (!context.json) return;
+  context.print(Json::object()
+                    .text("from", a.what)
+                    .text("file", a.file)
+                    .number("packets", packets)
+                    .number("octets", octets)
+                    .number("lost", lost)
+                    .str() +
+                "\n");
+}
+
 int convert(Context& context, const CaptureArguments& a) {
   const auto recorded = read_recorded(a.what, a.end == "left" ? capture::Side::left : capture::Side::right);
   if (!recorded) return context.failed(recorded.error());
   if (!recorded->warning.empty()) context.complain(recorded->warning);
   if (const auto done = write_all(a, recorded->recording); !done) return context.failed(done.error());
+  std::uint64_t octets = 0;
+  std::uint64_t lost = 0;
+  for (const capture::Packet& packet : recorded->recording.packets) {
+    octets += packet.octets.size();
+    lost += packet.lost;
+  }
+  tell(context, a, recorded->recording.packets.size(), octets, lost);
   return 0;
 }
 
@@ -134,7 +156,16 @@ int listen(Context& context, const CaptureArguments& a) {
       counted(packets, "packet") + ", " + counted(octets, "byte") +
       (lost > 0 ? fmt::format("; {} lost: the recording was slower than the line", counted(lost, "packet"))
                 : ""));
+  tell(context, a, packets, octets, lost);
   return ended ? 0 : context.failed(ended.error());
+}
+
+int record(Context& context, const CaptureArguments& a) {
+  if (context.json && a.file == "-") {
+    return context.misused(
+        "standard output cannot be the recording and its report: not both -w - and --json");
+  }
+  return names_file(a.what) ? convert(context, a) : listen(context, a);
 }
 
 }  // namespace
@@ -153,9 +184,7 @@ void add_capture(CLI::App& app, Context& context, Run& run) {
   verb->add_option("--for", a->seconds, "end after so many seconds")->check(CLI::Range(0.001, 31536000.0));
   verb->add_option("--end", a->end, "of a .capture file: which station saw it")
       ->check(CLI::IsMember({"left", "right"}));
-  verb->callback([&context, &run, a] {
-    run = [&context, a] { return names_file(a->what) ? convert(context, *a) : listen(context, *a); };
-  });
+  verb->callback([&context, &run, a] { run = [&context, a] { return record(context, *a); }; });
 }
 
 }  // namespace llp::ctl

@@ -19,6 +19,7 @@
 #include "io/make_stream.hpp"
 #include "llpctl/context.hpp"
 #include "llpctl/daemon.hpp"
+#include "llpctl/json.hpp"
 #include "llpctl/recorded.hpp"
 #include "llpsim/line_argument.hpp"
 
@@ -118,7 +119,7 @@ int replay_it(Context& context, const ReplayArguments& a) {
   if (!stream) return context.failed(stream.error());
   if (const std::string name = (*stream)->local_name(); !name.empty()) context.complain("line: " + name);
   const auto tell = [&context, &a](std::string_view line) {
-    if (!a.quiet) context.print(fmt::format("{}\n", line));
+    if (!a.quiet && !context.json) context.print(fmt::format("{}\n", line));
   };
   std::optional<Result<void>> result;
   asio::co_spawn(context.io, play(**stream, conversation, options, tell, result),
@@ -127,9 +128,17 @@ int replay_it(Context& context, const ReplayArguments& a) {
                  });
   context.io.run();
   if (!result) return context.failed({Errc::cancelled, "interrupted", 0});
+  const bool different =
+      !*result && (result->error().code == Errc::malformed || result->error().code == Errc::timeout);
+  if (context.json && (*result || different)) {
+    Json out = Json::object();
+    out.text("file", a.file).text("to", a.to).text("side", side).flag("as_recorded", !different);
+    if (different) out.text("error", result->error().message);
+    context.print(out.str() + "\n");
+  }
   if (*result) return 0;
   const Error& error = result->error();
-  if (error.code != Errc::malformed && error.code != Errc::timeout) return context.failed(error);
+  if (!different) return context.failed(error);
   context.complain(a.file + ": " + error.message);
   return kDifferent;
 }

@@ -10,6 +10,7 @@
 #include "config/values.hpp"
 #include "line/engine_api.hpp"
 #include "llpctl/context.hpp"
+#include "llpctl/json.hpp"
 #include "llpctl/words.hpp"
 
 namespace llp::ctl {
@@ -134,9 +135,21 @@ int set(Context& context, const SetArguments& a) {
   }
   const bool restart = anew && line->up;
   if (restart) change.up = false;
+  Json params = Json::object();
+  for (const auto& p : change.params) params.text(p.name, p.value);
   if (auto done = (*kernel)->set(which, change); !done) return context.failed(done.error());
   if (restart) {
     if (auto done = (*kernel)->set(which, {.up = true}); !done) return context.failed(done.error());
+  }
+  if (context.json) {
+    context.print(Json::object()
+                      .number("line", line->line)
+                      .text("device", fmt::format("/dev/llp{}", line->line))
+                      .text("name", change.name.value_or(line->name))
+                      .raw("params", params.str())
+                      .flag("restarted", restart)
+                      .str() +
+                  "\n");
   }
   return 0;
 }
@@ -153,6 +166,10 @@ void add_set(CLI::App& app, Context& context, Run& run) {
           "llp-params(7); a protocol before its parameters")
       ->type_name("KEY=VALUE")
       ->required();
+  verb->footer(
+      "Examples:\n"
+      "  llpctl set chem timer_a=8s --restart\n"
+      "  llpctl set llp0 name=chem protocol=x328 peer=vista-x328");
   verb->add_flag("--restart", a->restart, "a line that is up goes down for it, and up again");
   verb->callback([&context, &run, a] { run = [&context, a] { return set(context, *a); }; });
 }

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // llpctl up, down: a line works, or is silent.
+#include <fmt/format.h>
+
 #include <memory>
 
 #include "llpctl/context.hpp"
+#include "llpctl/json.hpp"
 
 namespace llp::ctl {
 
@@ -14,7 +17,18 @@ int put(Context& context, const std::string& which, bool up) {
   const auto line = netlink::find_line(**kernel, which);
   if (!line) return context.failed(line.error());
   const auto done = (*kernel)->set(netlink::LineNumber{line->line}, {.up = up});
-  return done ? 0 : context.failed(done.error());
+  if (!done) return context.failed(done.error());
+  if (context.json) {
+    context.print(Json::object()
+                      .number("line", line->line)
+                      .text("device", fmt::format("/dev/llp{}", line->line))
+                      .text("name", line->name)
+                      .flag("up", up)
+                      .flag("was_up", line->up)
+                      .str() +
+                  "\n");
+  }
+  return 0;
 }
 
 }  // namespace
@@ -24,6 +38,7 @@ void add_up_down(CLI::App& app, Context& context, Run& run) {
     auto* verb =
         app.add_subcommand(up ? "up" : "down", up ? "put a line to work"
                                                   : "stop a line at once; what is in progress is cancelled");
+    verb->footer(up ? "Example:\n  llpctl up chem" : "Example:\n  llpctl down chem");
     const auto which = std::make_shared<std::string>();
     verb->add_option("line", *which, "its name, number or tty")->type_name("LINE")->required();
     verb->callback(
