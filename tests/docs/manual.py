@@ -11,6 +11,10 @@ before a block change what is done with it:
                                    there, and here (a file without this is written everywhere)
     <!-- when: COMMAND -->         as soon as this command succeeds
 
+In a page for man(1) the same stands in comments before .EX: `.\" not run: REASON`. `.\" first: COMMAND` is run before
+the block, and before its `when`; `.\" background: FILE` says that the block's command goes on, and where what it says goes.
+Its lines are commands, whatever they print; with `$ ` they are as above.
+
 The commands of a page run one after the other in one shell, in a directory of their own, with a network of their own
 where the system permits it. What they leave running is ended.
 """
@@ -47,6 +51,7 @@ class Command:
     line: int
     root: bool
     expected: list[str] = field(default_factory=list)
+    any_output: bool = False
 
 
 @dataclass
@@ -58,6 +63,7 @@ class Block:
     place: str = ""    # "run in"
     reason: str = ""   # "not run"
     when: str = ""
+    first: list[Command] = field(default_factory=list)   # before it, and not shown
 
 
 FENCE = re.compile(r"^(```+)\s*(\S*)\s*(.*?)\s*$")
@@ -131,6 +137,65 @@ def blocks_of(text):
     return blocks
 
 
+ROFF_NOTE = re.compile(r'^\.\\"\s*(not run|run in|when|first|background)\s*:\s*(.*?)\s*$')
+ROFF_ESCAPES = (("\\-", "-"), ("\\(aq", "'"), ("\\(dq", '"'), ("\\&", ""), ("\\e", "\\"))
+
+
+def plain(line):
+    """A line of an example as man(1) shows it."""
+    line = re.sub(r"\\f(?:\[\w*\]|\(\w\w|\w)", "", line)
+    for roff, shown in ROFF_ESCAPES:
+        line = line.replace(roff, shown)
+    return line
+
+
+def blocks_of_man(text):
+    """The examples of a page for man(1), as blocks_of() has them."""
+    blocks, notes, first, lines = [], {}, [], text.split("\n")
+    at = 0
+    while at < len(lines):
+        line = lines[at]
+        at += 1
+        if note := ROFF_NOTE.match(line):
+            if not note.group(2):
+                raise PageError(f"{at}: a comment without a reason or a command")
+            if note.group(1) == "first":
+                first.append(Command(note.group(2), at, False, any_output=True))
+            else:
+                notes[note.group(1)] = note.group(2)
+        elif line == ".EX":
+            begin = at
+            while at < len(lines) and lines[at] != ".EE":
+                at += 1
+            if at == len(lines):
+                raise PageError(f"{begin}: an example that does not end")
+            inside = [plain(row) for row in lines[begin:at]]
+            at += 1
+            block = Block(begin, place=notes.get("run in", ""), reason=notes.get("not run", ""), when=notes.get("when", ""),
+                          first=first)
+            if block.reason or inside[0][:2] in ("$ ", "# "):
+                block.commands = [Command("\n".join(inside), begin, False)] if block.reason else \
+                    commands_of(inside, begin + 1)
+            else:
+                for number, row in enumerate(inside, begin + 1):
+                    if block.commands and block.commands[-1].text.endswith("\\"):
+                        block.commands[-1].text += "\n" + row
+                    else:
+                        block.commands.append(Command(row, number, False, any_output=True))
+            if log := notes.get("background"):
+                block.commands[-1].text += f" > {log} 2>&1 &"
+            blocks.append(block)
+            notes, first = {}, []
+        elif (notes or first) and not line.startswith((".", "'")):
+            raise PageError(f"{at}: {', '.join(notes) or 'first'}: no example follows")
+    return blocks
+
+
+def blocks_in(page):
+    text = Path(page).read_text()
+    return blocks_of(text) if Path(page).suffix == ".md" else blocks_of_man(text)
+
+
 def pattern_of(expected):
     """What a command must print, as a regular expression; lines end alike."""
     parts = []
@@ -162,7 +227,7 @@ done
 def hosts():
     """The hosts that pages talk of are this one."""
     with tempfile.NamedTemporaryFile("w") as file:
-        file.write("127.0.0.1 localhost lis labsys terminal-server\n::1 localhost\n")
+        file.write("127.0.0.1 localhost lis labsys lab terminal-server ts1\n::1 localhost\n")
         file.flush()
         os.chmod(file.name, 0o644)
         subprocess.run(["mount", "--bind", file.name, "/etc/hosts"], check=True)
@@ -281,7 +346,7 @@ def run_page(page, scratch, path, place="", isolated=True, told=None):
     """Runs what a page has for this place. Returns how many commands were run, and the blocks that were not, as
     (line, reason); raises PageError."""
     page = Path(page)
-    blocks = blocks_of(page.read_text())
+    blocks = blocks_in(page)
     shell = Shell(scratch, path, isolated)
     ran, left_out = 0, []
     try:
@@ -292,6 +357,9 @@ def run_page(page, scratch, path, place="", isolated=True, told=None):
             if block.name:
                 shell.write(block.name, block.content)
                 continue
+            for command in block.first:
+                if shell.run(command.text)[0] != 0:
+                    raise PageError(f"{page.name}:{command.line}: failed: {command.text}\n{shell.logs()}")
             if block.when:
                 deadline = time.monotonic() + PATIENCE
                 while (tried := shell.run(block.when))[0] != 0:
@@ -307,7 +375,7 @@ def run_page(page, scratch, path, place="", isolated=True, told=None):
                 except PageError as error:
                     raise PageError(f"{where}\n{error}\n{shell.logs()}") from None
                 ran += 1
-                if not matches(command.expected, printed):
+                if not command.any_output and not matches(command.expected, printed):
                     raise PageError(f"{where}\n--- shown\n" + "".join(x + "\n" for x in command.expected) +
                                     f"--- printed (status {status})\n{printed}{shell.logs()}")
                 after = block.commands[number + 1:number + 2]
@@ -327,7 +395,12 @@ def pages():
     """README.md and the pages of docs/ whose commands are for people who use the programs."""
     docs = ROOT / "docs"
     return [ROOT / "README.md", docs / "README.md", docs / "tutorial.md", *sorted(docs.glob("howto/*.md")),
-            *sorted(docs.glob("protocols/*.md"))]
+            *sorted(docs.glob("protocols/*.md")), *man_pages()]
+
+
+def man_pages():
+    """Those of programs and of the device; the formats' and libraries' examples are files and sources."""
+    return sorted(page for page in (ROOT / "docs").glob("*.[148]") if "\n.EX\n" in page.read_text())
 
 
 if __name__ == "__main__" and sys.argv[1:2] == ["--inner"]:

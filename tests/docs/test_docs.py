@@ -34,14 +34,36 @@ def test_the_index_names_every_manual_page():
 
 def test_what_is_not_run_says_why(record_property):
     reasons = [f"{page.relative_to(ROOT)}:{block.line}: {block.reason}" for page in manual.pages()
-               for block in manual.blocks_of(page.read_text()) if block.reason]
+               for block in manual.blocks_in(page) if block.reason]
     record_property("not_run", "\n".join(reasons))
     print(f"{len(reasons)} blocks of commands are not run\n" + "\n".join(reasons))
     assert [reason for reason in reasons if len(reason.split(": ", 1)[1].split()) < 3] == []
 
 
+def test_the_security_page_is_run_or_says_why():
+    """Its commands make certificates: the tests of TLS run them, by the names in their first lines."""
+    sources = "".join(path.read_text() for path in (ROOT / "tests/e2e").rglob("*.py"))
+    used = set(re.findall(r'howto\("(\w+)"', sources))
+    blocks = re.findall(r"(?:^<!-- not run: (.+) -->\n)?^```sh\n(?:# howto: (\w+)\n)?", (ROOT / "docs/security.md").read_text(),
+                        re.M)
+    assert len(blocks) >= 4 and {name for _, name in blocks if name} == used
+    assert [reason for reason, name in blocks if not name and len(reason.split()) < 3] == []
+
+
+def test_examples_of_man_pages_are_read():
+    page = '.\\" first: touch a\n.\\" background: a.log\n.EX\nllpcat \\-l \\(aqx\\(aq \\e\n  \\fB\\-\\-ack\\fP\n.EE\n'
+    (block,) = manual.blocks_of_man(page)
+    assert [command.text for command in block.first] == ["touch a"]
+    assert [command.text for command in block.commands] == ["llpcat -l 'x' \\\n  --ack > a.log 2>&1 &"]
+    (block,) = manual.blocks_of_man('.\\" not run: what it prints is long\n.EX\nline\n.EE\n')
+    assert block.reason == "what it prints is long"
+    for wrong in (".EX\nx\n", '.\\" not run:\n.EX\nx\n.EE\n', '.\\" not run: because of it\ntext\n'):
+        with pytest.raises(manual.PageError):
+            manual.blocks_of_man(wrong)
+
+
 def test_places_exist():
-    places = {block.place for page in manual.pages() for block in manual.blocks_of(page.read_text())} - {"", "any"}
+    places = {block.place for page in manual.pages() for block in manual.blocks_in(page)} - {"", "any"}
     assert [place for place in places if not (ROOT / "tests" / "vm" / "lists" / place).is_file()] == []
 
 

@@ -28,7 +28,7 @@ def draws_ladders():
 
 def runs_here(page):
     return any(block.commands and not block.reason and block.place in ("", "any")
-               for block in manual.blocks_of(page.read_text()))
+               for block in manual.blocks_in(page))
 
 
 @pytest.mark.parametrize("page", filter(runs_here, manual.pages()), ids=lambda page: page.stem)
