@@ -274,6 +274,15 @@ inline int FakeFile::control(unsigned long request, void* argument) noexcept {
       c.value = 7;
       return 0;
     }
+    case LLP_IOC_TURNAROUND: {
+      auto& t = *static_cast<llp_ioc_turnaround*>(argument);
+      t.count = 5;
+      t.sum = 90'000;
+      t.max = 40'000;
+      t.bucket[3] = 4;
+      t.bucket[LLP_BUCKETS - 1] = 1;
+      return 0;
+    }
     default: return ENOTTY;
   }
 }

@@ -94,6 +94,21 @@ TEST_F(KernelLineTest, SetsUpAnewALineThatWorksDifferently) {
   EXPECT_THAT(kernel->calls, ElementsAre("down", "protocol", "up"));
 }
 
+TEST_F(KernelLineTest, TheKernelMeasures) {
+  ASSERT_TRUE(start());
+  const line::Measures told = line->measures();
+  EXPECT_TRUE(told.in_kernel);
+  EXPECT_FALSE(told.high_bytes) << "its bytes are not seen here";
+  EXPECT_EQ(told.turnaround.count, 5U);
+  EXPECT_EQ(told.turnaround.sum, 90'000U);
+  EXPECT_EQ(told.turnaround.longest, 40'000U);
+  EXPECT_EQ(told.turnaround.bucket[3], 4U);
+  EXPECT_EQ(told.turnaround.bucket.back(), 1U);
+  kernel->go();
+  world.poll();
+  EXPECT_EQ(line->measures().turnaround.count, 5U) << "as it was last";
+}
+
 TEST_F(KernelLineTest, WhatWasCutIsTold) {
   ASSERT_TRUE(start());
   kernel->note_all(LLP_RESULT_BEGIN, 4);
