@@ -15,7 +15,7 @@ from .kernels import Kernel
 from .paths import GUEST, ROOT, VM
 
 TIMEOUT, DIED, SPLAT = 124, 125, 126
-INITS = ("none", "udev", "systemd")
+INITS = ("none", "udev", "systemd", "installed")
 # QEMU without KVM now and then executes a breakpoint of the kernel's text patching after it was taken
 # away again, which kills a kernel that has nothing of ours in it yet. It is told, and booted again.
 BOOTS = 3
@@ -93,7 +93,8 @@ def prepare(job: Job, built: modules.Modules, share: Path, nonce: str) -> None:
     (share / "uml-init").chmod(0o755)
     size = shutil.get_terminal_size((100, 30))
     values = {"NONCE": nonce, "KERNEL": job.kernel.name, "RELEASE": built.release, "INIT": job.init,
-              "MODULES": built.directory, "PWD": os.getcwd(), "LOAD": " ".join(job.load), "SHELL": "yes" if job.shell else "",
+              "MODULES": built.directory, "PWD": os.getcwd(), "ROOT": ROOT, "LOAD": " ".join(job.load),
+              "SHELL": "yes" if job.shell else "",
               "OUT": "/dev/ttyS63" if job.kernel.uml else "", "END": "poweroff" if job.kernel.uml else "reboot",
               "COLUMNS": size.columns, "LINES": size.lines, "TERM": os.environ.get("TERM", "dumb") if job.shell else ""}
     (share / "env").write_text("".join(f"LLP_VM_{key}={shlex.quote(str(value))}\n" for key, value in values.items()))
