@@ -36,7 +36,7 @@ namespace detail {
 
 class EngineRun {
  public:
-  explicit EngineRun(const Drive& d) : d_(d) {
+  explicit EngineRun(Drive d) : d_(std::move(d)) {
     patient(d_.params);
     llp_engine_init(e_.get(), d_.protocol, &d_.params, now_);
     llp_io io = lend();

@@ -198,12 +198,12 @@ TEST(Doctor, EachFindingAloneAndItsAbsence) {
 
 // What 1000 characters were like, and which of the settings that says is wrong.
 struct Mix {
-  const char* what;
-  const char* mode;  // ours
-  std::uint64_t framing, parity, breaks;
+  const char* what = "";
+  const char* mode = "";  // ours
+  std::uint64_t framing = 0, parity = 0, breaks = 0;
   std::optional<std::uint64_t> high;
-  std::uint64_t blocks;
-  const char* wrong;  // empty: none of the three
+  std::uint64_t blocks = 0;
+  const char* wrong = "";  // empty: none of the three
 };
 
 TEST(Doctor, BaudAndParityAreToldApart) {
