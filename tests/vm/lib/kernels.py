@@ -70,6 +70,11 @@ class Kernel:
         return Release(packages.release) if packages and packages.release else None
 
     @property
+    def memory(self) -> int:
+        """MiB that a guest with it wants: sanitizers keep what was freed, and a shadow of all."""
+        return 2048 if self.name.startswith("x86-") else 1024
+
+    @property
     def make(self) -> list[str]:
         """What make is to be told for its modules."""
         return ["LLP_KUNIT=y"] * self.name.endswith("-san") + ["ARCH=um"] * self.uml

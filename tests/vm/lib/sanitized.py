@@ -25,9 +25,12 @@ CONFIGS = VM / "configs"
 LAYOUT = "1"  # of the directories in the cache: a new number builds anew
 SAID_EVERY = 15  # seconds
 # Of the source's 90,000 files, most of those that no kernel here is made of; what Kconfig reads stays.
-UNUSED = ["arch/[!ux]*/*.[chS]", "arch/xtensa/*.[chS]", "Documentation/*/*", "samples/*.[ch]", "sound/*.[ch]", "tools/[!i]*/*",
-          "*.dts", "*.dtsi", "*.rst", *(f"drivers/{part}/*/*.[ch]" for part in (
-              "[c-f]*", "[g-l]*", "[m-s]*", "[u-z]*", "accel", "acpi", "ata", "atm", "block", "bus"))]
+UNUSED = ["arch/[!ux]*/*.[chS]", "arch/xtensa/*.[chS]", "Documentation/*/*", "samples/*.[ch]", "sound/*.[ch]",
+          "*.dts", "*.dtsi", "*.rst"]
+UNUSED_IN_UM = ["tools/[!i]*/*", *(f"drivers/{part}/*/*.[ch]" for part in (
+    "[c-f]*", "[g-l]*", "[m-s]*", "[u-z]*", "accel", "acpi", "ata", "atm", "block", "bus"))]
+UNUSED_IN_X86 = [f"drivers/{part}/*.[ch]" for part in (
+    "accel", "ata", "atm", "gpu", "iio", "infiniband", "isdn", "media", "mfd", "mtd", "scsi", "staging")]
 
 
 @dataclass(frozen=True)
@@ -37,10 +40,12 @@ class Recipe:
     arch: str  # make's ARCH
     image: str  # what is booted, beneath the build's directory
     configs: tuple[str, ...]
+    unused: list[str]
 
 
 NAMES = {
-    "um-san": Recipe("um", "linux", ("base", "sanitizers", "um")),
+    "um-san": Recipe("um", "linux", ("base", "sanitizers", "um"), UNUSED_IN_UM),
+    "x86-san": Recipe("x86_64", "vmlinux", ("base", "sanitizers", "x86"), UNUSED_IN_X86),
 }
 
 
@@ -155,13 +160,13 @@ class Build:
         (directory / "release").write_text(release + "\n")
 
 
-def unpack(deb: Path, directory: Path) -> None:
+def unpack(deb: Path, directory: Path, unused: list[str]) -> None:
     """The source inside its package, less what is unused."""
     with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE) as package, \
             subprocess.Popen(["tar", "-xO", "--wildcards", f"./usr/src/{SOURCE}.tar.xz"], stdin=package.stdout,
                              stdout=subprocess.PIPE) as archive:
         said = subprocess.run(["tar", "-xJ", "--no-same-owner", "-C", str(directory),
-                               *(f"--exclude={SOURCE}/{pattern}" for pattern in UNUSED)], stdin=archive.stdout,
+                               *(f"--exclude={SOURCE}/{pattern}" for pattern in (*UNUSED, *unused))], stdin=archive.stdout,
                               capture_output=True, text=True, check=False)
     if said.returncode or package.returncode or archive.returncode:
         raise RigError(f"{deb.name} is not made as expected: {said.stderr}")
@@ -192,7 +197,7 @@ def fetch(name: str, jobs: int = 0) -> Kernel:
             new = scratch / "kernel"
             new.mkdir()
             (deb,) = debs.download([f"{SOURCE}={version}"], scratch / "debs")
-            unpack(deb, scratch)
+            unpack(deb, scratch, NAMES[name].unused)
             build = Build(name, scratch)
             build.configure()
             build.make(f"-j{jobs or os.cpu_count() or 2}", count=True)
