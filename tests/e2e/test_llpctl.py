@@ -180,19 +180,20 @@ def test_what_could_not_be_delivered(stage):
 def test_doctor_on_a_terminal(stage):
     """Who else has the port, and what llpd says of the line; nothing more when both are over."""
     lab = Lab(stage)
+    locks = ["--lock-dir", stage.lock_dir]  # not those of the machine, where other programs come and go
     us = f"({os.getpid()})"  # the cable's maker has the terminal open, too
-    assert us in lab.ctl("doctor", "chem", status=1).out
+    assert us in lab.ctl("doctor", "chem", *locks, status=1).out
     # Whoever leads a session and opens a terminal would be hung up with it.
     with open(lab.line.path, "rb", buffering=0, opener=lambda path, how: os.open(path, how | os.O_NOCTTY)) as port:
         other = stage.start(["sleep", "1000"], stdin=port, exit_status=None)
-    said = lab.ctl("doctor", "chem", "--lock-dir", stage.lock_dir, status=1)
+    said = lab.ctl("doctor", "chem", *locks, status=1)
     assert f"sleep ({other.pid})" in said.out and "error [port-held] chem" in said.out
-    assert [f["id"] for f in lab.json("doctor", lab.line.path, status=1)] == ["port-held"]
+    assert [f["id"] for f in lab.json("doctor", lab.line.path, *locks, status=1)] == ["port-held"]
     other.kill()
-    assert "sleep" not in lab.ctl("doctor", "chem", status=1).out
+    assert "sleep" not in lab.ctl("doctor", "chem", *locks, status=1).out
     lab.ctl("stop", "chem")
     until(lambda: lab.status()["state"] == "stopped", "a line that stopped", program=lab.llpd)
-    assert [f["id"] for f in lab.json("doctor", "chem", status=1)] == ["port-held", "line-waits"]
+    assert [f["id"] for f in lab.json("doctor", "chem", *locks, status=1)] == ["port-held", "line-waits"]
     lab.ctl("doctor", "chme", status=69)
     gone = stage.path("gone")
-    assert f"{gone} is not there." in lab.ctl("doctor", gone, status=1).out
+    assert f"{gone} is not there." in lab.ctl("doctor", gone, *locks, status=1).out
