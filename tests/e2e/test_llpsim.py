@@ -127,7 +127,7 @@ def test_both_send(stage, protocol):
     role = ["--role", "primary"] if protocol == "x328" else []
     a = start_maker(stage, ends, protocol, *SCALED, *role, "--json", stage.path("a.json"), "send", "--repeat", "20",
                     "--unique-ids", "--also-serve", "ack", *paths)
-    b = other(stage, ends, protocol, *SCALED, "--json", stage.path("b.json"), "send", "--repeat", "10",
+    b = other(stage, ends, protocol, *SCALED, "--json", stage.path("b.json"), "send", "--repeat", "50",
               "--unique-ids", "--also-serve", "ack", *paths, exit_status=None)
     # Whoever is done leaves; the other may lose what it was about to say.
     b.wait()

@@ -28,8 +28,8 @@ def run(*words, **more):
 def _units(tmp_path):
     for unit in UNITS:
         text = (UDEV / f"{unit}.in").read_text(encoding="utf-8").replace("@BINDIR@", str(BIN))
-        assert "@" not in text.replace("llp-attach@", "").replace("@system-service", "").replace("@privileged", "") \
-            .replace("@resources", ""), "a word that the build does not replace"
+        assert "@" not in text.replace("llp-attach@", "").replace("modprobe@n_llp", "").replace("@system-service", "") \
+            .replace("@privileged", "").replace("@resources", ""), "a word that the build does not replace"
         (tmp_path / unit).write_text(text, encoding="utf-8")
     return tmp_path
 

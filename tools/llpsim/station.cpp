@@ -32,7 +32,7 @@ std::string digest(const Bytes& text) {
 }
 
 // Nobody tells when a line that waits for its peer is connected: it is looked at again after so long.
-constexpr auto kLook = std::chrono::milliseconds(20);
+constexpr auto kLook = std::chrono::milliseconds(1);
 
 asio::awaitable<void> until_closed(line::Line& line, std::shared_ptr<bool> closed) {
   for (bool open = true; open;) {

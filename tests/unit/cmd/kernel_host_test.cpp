@@ -55,7 +55,7 @@ class KernelHostTest : public testing::Test {
   [[nodiscard]] core::LineConfig chem() const {
     core::LineConfig config;
     config.name = "chem";
-    config.port = io::Tty{.device = "/dev/llp/chem", .keep = true};
+    config.port = io::Tty{.device = dir / "chem", .keep = true};
     config.protocol = LLP_PROTO_X328;
     llp_params_default(&config.params, config.protocol);
     config.to = {illp::UnixEndpoint{dir / "app"}};

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import debs
-from .foreign import Release
+from .foreign import Release, Unreachable
 from .paths import RigError, cache, locked
 
 
@@ -193,7 +193,10 @@ def fetch(name: str) -> Kernel:
         with debs.scratch(store) as temporary:
             new = Path(temporary) / "kernel"
             new.mkdir()
-            fill(new, final, packages, options)
+            try:
+                fill(new, final, packages, options)
+            except RigError as error:
+                raise Unreachable(f"{name} cannot be fetched: {error}") if abroad else error
             (new / "complete").write_text(stamp)
             new.rename(final)
         return Kernel(name, final)
