@@ -125,7 +125,7 @@ def test_both_send(stage, protocol):
     ends = Ends(stage, "unix")
     _, paths = files(stage, 500)
     role = ["--role", "primary"] if protocol == "x328" else []
-    a = start_maker(stage, ends, protocol, *SCALED, *role, "--json", stage.path("a.json"), "send", "--repeat", "20",
+    a = start_maker(stage, ends, protocol, *SCALED, *role, "--json", stage.path("a.json"), "send", "--repeat", "400",
                     "--unique-ids", "--also-serve", "ack", *paths)
     b = other(stage, ends, protocol, *SCALED, "--json", stage.path("b.json"), "send", "--repeat", "50",
               "--unique-ids", "--also-serve", "ack", *paths, exit_status=None)
